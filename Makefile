@@ -1,0 +1,62 @@
+# The literal commands. The README, the guides and CI call these and nothing else.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help setup demo up status down data train test check format synth bench images deploy destroy requirements clean
+
+STAGE ?= dev
+DATA ?= sample/tweets.csv
+TWEETS ?=
+OUT ?= out/model
+PY := .venv/bin/python
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+
+setup: ## Build the environments inside the checkout (every other target does this first)
+	@scripts/setup.sh
+
+demo: setup ## Run the whole loop on this machine, then stop it (DATA=file.csv TWEETS=5000)
+	@$(PY) -m local demo --data "$(DATA)" $(if $(TWEETS),--tweets $(TWEETS))
+
+up: setup ## The same, and keep it running
+	@$(PY) -m local up --data "$(DATA)" $(if $(TWEETS),--tweets $(TWEETS))
+
+status: setup ## Say what is running
+	@$(PY) -m local status
+
+down: setup ## Stop what `make up` started
+	@$(PY) -m local down
+
+data: setup ## Fetch the Kaggle data set into data/ (needs a network)
+	@$(PY) -m training_jobs.fetch --out data
+
+train: setup ## Train on this machine, without AWS or MLflow (DATA=file.csv OUT=folder)
+	@$(PY) -m training_jobs.local_run --data "$(DATA)" --out "$(OUT)"
+
+test: setup ## Run all the tests
+	@$(PY) -m pytest -n 2 --dist loadgroup
+
+check: setup ## Format, lint, types, synth with cdk-nag, images, templates, state machine
+	@scripts/check.sh
+
+format: setup ## Format the code
+	@$(PY) -m ruff format
+	@$(PY) -m ruff check --fix --quiet
+
+synth: setup ## Synthesise the templates of a stage (STAGE=dev)
+	@node_modules/.bin/cdk synth --quiet --all -c stage=$(STAGE)
+
+bench: setup ## Measure speed and memory beside the original handler
+	@$(PY) -m benchmarks
+
+requirements: setup ## Compile every requirements file from its .in file
+	@scripts/compile-requirements.sh
+
+clean: ## Remove everything that the other targets made
+	@if [ -x $(PY) ]; then $(PY) -m local down --quiet || true; fi
+	@rm -rf .venv .local node_modules cdk.out out .mypy_cache .ruff_cache .pytest_cache .hypothesis
