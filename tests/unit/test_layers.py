@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = frozenset("benchmarks cdk_app ingest lambdas local moderation monitoring stacks tests training_jobs".split())
+FOLDERS = {
+    "benchmarks",
+    "cdk_app",
+    "ingest",
+    "lambdas",
+    "local",
+    "moderation",
+    "monitoring",
+    "stacks",
+    "tests",
+    "training_jobs",
+}
 MAY_IMPORT: dict[str, set[str]] = {
     "moderation": set(),
     "lambdas": {"moderation"},
