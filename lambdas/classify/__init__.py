@@ -1,0 +1,1 @@
+"""Tweets in, verdicts out: reads ``tweet_events``, writes ``tweet_classification``."""

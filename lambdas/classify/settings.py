@@ -1,0 +1,31 @@
+"""The environment of the classify function."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Each field is an environment variable of the same name in capitals.
+
+    Attributes:
+        stage: the stage's name.
+        classification_stream: name of the stream that verdicts are written to.
+        champion_parameter: name of the parameter that holds the champion pointer.
+        failed_records_bucket: name of the bucket where records that cannot be processed are kept.
+        champion_refresh_seconds: how long the champion pointer is believed.
+        explain: whether verdicts carry reasons.
+        artefact_cache: folder for the model that serves; must be writable.
+    """
+
+    stage: Text
+    classification_stream: Text
+    champion_parameter: Text
+    failed_records_bucket: Text
+    champion_refresh_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    explain: bool = True
+    artefact_cache: Text = "/tmp/artefacts"  # noqa: S108 - the only folder that a function may write to

@@ -1,0 +1,45 @@
+"""Puts the classify function together from its settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+
+from lambdas.classify.service import ClassifyService
+from lambdas.classify.settings import Settings
+from lambdas.common.champion import ChampionCache, ParameterPointer, S3Artefacts
+from lambdas.common.clients import CLIENT_CONFIG
+from lambdas.common.parking import Parking
+from lambdas.common.streams import StreamWriter
+from lambdas.common.telemetry import meter
+from moderation import model
+from moderation.champion import ChampionPointer
+from moderation.classifier import Classifier
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
+
+
+def build(settings: Settings) -> ClassifyService:
+    """The function's service, with clients of AWS. Nothing is called yet."""
+    s3: S3Client = boto3.client("s3", config=CLIENT_CONFIG)
+    ssm: SSMClient = boto3.client("ssm", config=CLIENT_CONFIG)
+    kinesis: KinesisClient = boto3.client("kinesis", config=CLIENT_CONFIG)
+
+    def load(folder: Path, pointer: ChampionPointer) -> Classifier:
+        return Classifier(model.load(folder, sha256=pointer.sha256), version=pointer.version, explain=settings.explain)
+
+    champion = ChampionCache(
+        ParameterPointer(ssm, settings.champion_parameter),
+        S3Artefacts(s3),
+        load,
+        folder=Path(settings.artefact_cache),
+        refresh_seconds=settings.champion_refresh_seconds,
+        meter=meter,
+    )
+    parking = Parking(s3, settings.failed_records_bucket, "classify", meter)
+    return ClassifyService(champion, StreamWriter(kinesis, settings.classification_stream), parking, meter)

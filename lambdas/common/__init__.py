@@ -1,0 +1,1 @@
+"""What every function needs: typed settings, stream records, delivery in batches, parking, the champion, telemetry."""

@@ -1,0 +1,129 @@
+"""Applies the effects of verdicts: once per tweet and policy, counted, capped, and each sink on its own.
+
+The order is what makes it safe to be killed anywhere and to be given a verdict twice: look the tweets up, record the
+new ones (which counts them against the quota), send what is due, remember what was sent. What was recorded but not
+sent is due when the verdict comes again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from lambdas.common.delivery import RequestFaults, fault_code
+from lambdas.common.metric_names import (
+    DUPLICATES_SKIPPED,
+    EFFECTS_APPLIED,
+    REFERRALS_RECORDED,
+    SINK_FAILED,
+    WARNINGS_HELD,
+    WARNINGS_ISSUED,
+    Metric,
+)
+from lambdas.common.telemetry import Meter, logger
+from lambdas.warn.entries import Entry, Status, new_entry
+from lambdas.warn.ledger import Ledger, LedgerUnavailableError
+from lambdas.warn.sinks import Due, Sink
+from moderation.messages import ClassificationEvent
+from moderation.policy import Effect, WarningPolicy
+
+_STATUS_METRICS: dict[Status, Metric] = {
+    Status.ISSUED: WARNINGS_ISSUED,
+    Status.HELD: WARNINGS_HELD,
+    Status.REFERRED: REFERRALS_RECORDED,
+}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Applies effects by one policy."""
+
+    policy: WarningPolicy
+    ledger: Ledger
+    sinks: Sequence[Sink]
+    meter: Meter
+    now: Callable[[], datetime] = _utc_now
+
+    def apply(self, verdicts: Sequence[ClassificationEvent]) -> int | None:
+        """Apply the effects of verdicts.
+
+        Returns:
+            The position of the first verdict with an effect that failed, or None.
+
+        Raises:
+            LedgerUnavailableError: nothing could be looked up, so nothing was done.
+            RequestFaults: likewise.
+        """
+        positions: dict[str, int] = {}
+        wanted: dict[str, Entry] = {}
+        repeated = 0
+        now = self.now()
+        for position, verdict in enumerate(verdicts):
+            if self.policy.effects_of(verdict):
+                entry = new_entry(verdict, self.policy, now)
+                repeated += entry.key in wanted
+                wanted.setdefault(entry.key, entry)
+                positions.setdefault(entry.key, position)
+        if not wanted:
+            return None
+        entries, lost = self._enter(wanted, now, repeated)
+        failed = lost | self._send(entries.values())
+        return min((positions[key] for key in failed), default=None)
+
+    def _enter(self, wanted: dict[str, Entry], now: datetime, repeated: int) -> tuple[dict[str, Entry], set[str]]:
+        """Look tweets up and record those that are new; returns all entries, and the keys that were not recorded."""
+        known = self.ledger.read(list(wanted))
+        new = [entry for key, entry in wanted.items() if key not in known]
+        recorded = self.ledger.record(new, now.date().isoformat())
+        statuses = Counter(entry.status for entry in recorded.made.values())
+        for status, number in statuses.items():
+            self.meter.count(_STATUS_METRICS[status], number)
+        if statuses[Status.HELD]:
+            logger.error("the daily quota is used up; warnings are held", held=statuses[Status.HELD])
+        if recorded.lost:
+            logger.error("verdicts were not recorded", lost=len(recorded.lost))
+        known |= recorded.found
+        skipped = repeated + sum(not entry.due(self.policy) for entry in known.values())
+        if skipped:
+            self.meter.count(DUPLICATES_SKIPPED, skipped)
+        return known | recorded.made, recorded.lost
+
+    def _send(self, entries: Iterable[Entry]) -> set[str]:
+        """Apply what is due, sink by sink, and remember it; returns the keys of which something failed."""
+        due = [Due(effect, entry) for entry in entries for effect in entry.due(self.policy)]
+        done: dict[str, list[Effect]] = defaultdict(list)
+        failed: set[str] = set()
+        for sink in self.sinks:
+            some = [item for item in due if item.effect in sink.effects]
+            delivery = sink.send(some)
+            for index, item in enumerate(some):
+                if index in delivery.failed:
+                    failed.add(item.entry.key)
+                else:
+                    done[item.entry.key].append(item.effect)
+            self._report(sink.name, len(some) - len(delivery.failed), list(delivery.failed.values()))
+        self._remember(done)
+        return failed
+
+    def _remember(self, done: dict[str, list[Effect]]) -> None:
+        """Remember what was sent.
+
+        If that fails the verdicts are not reported as failed: it has been sent, and a retry would send it again.
+        """
+        try:
+            self.ledger.mark(done)
+        except (LedgerUnavailableError, *RequestFaults) as error:
+            self._report("ledger", 0, [fault_code(error)] * len(done))
+
+    def _report(self, sink: str, applied: int, faults: Sequence[str]) -> None:
+        if applied:
+            self.meter.count(EFFECTS_APPLIED, applied, by=sink)
+        if faults:
+            logger.error("a sink failed", sink=sink, failed=len(faults), faults=sorted(set(faults)))
+            self.meter.count(SINK_FAILED, len(faults), by=sink)

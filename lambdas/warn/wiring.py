@@ -1,0 +1,41 @@
+"""Puts the warn function together from its settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+
+from lambdas.common.clients import CLIENT_CONFIG
+from lambdas.common.parking import Parking
+from lambdas.common.telemetry import meter
+from lambdas.warn.engine import Engine
+from lambdas.warn.ledger import DynamoLedger
+from lambdas.warn.service import WarnService
+from lambdas.warn.settings import Settings
+from lambdas.warn.sinks import EventSink, NotificationSink
+from moderation.policy import DEFAULT_POLICY
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+
+
+def build(settings: Settings) -> WarnService:
+    """The function's service, with clients of AWS. Nothing is called yet."""
+    dynamodb: DynamoDBClient = boto3.client("dynamodb", config=CLIENT_CONFIG)
+    sns: SNSClient = boto3.client("sns", config=CLIENT_CONFIG)
+    events: EventBridgeClient = boto3.client("events", config=CLIENT_CONFIG)
+    s3: S3Client = boto3.client("s3", config=CLIENT_CONFIG)
+    engine = Engine(
+        policy=DEFAULT_POLICY,
+        ledger=DynamoLedger(dynamodb, settings.warnings_table, settings.daily_warning_quota),
+        sinks=(
+            NotificationSink(sns, settings.notification_topic_arn),
+            EventSink(events, settings.event_bus_name, settings.stage),
+        ),
+        meter=meter,
+    )
+    return WarnService(engine, Parking(s3, settings.failed_records_bucket, "warn", meter), meter)
