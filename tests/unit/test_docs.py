@@ -46,6 +46,10 @@ def anchors(document: str) -> set[str]:
     }
 
 
+def has_anchor(target: Path, anchor: str) -> bool:
+    return target.suffix != ".md" or anchor in anchors(target.resolve().relative_to(ROOT).as_posix())
+
+
 def targets() -> set[str]:
     return set(re.findall(r"^([a-z][a-z-]*):", read("Makefile"), re.MULTILINE))
 
@@ -67,9 +71,7 @@ def unresolved_links(document: str) -> list[str]:
             continue
         path, _, anchor = link.partition("#")
         target = (ROOT / document).parent / path if path else ROOT / document
-        if not target.exists() or (
-            anchor and target.suffix == ".md" and anchor not in anchors(target.resolve().relative_to(ROOT).as_posix())
-        ):
+        if not target.exists() or (anchor and not has_anchor(target, anchor)):
             wrong.append(link)
     return wrong
 
