@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import IO, Annotated, Final
 
 import msgspec
 import numpy as np
@@ -76,7 +76,7 @@ def write_reference(path: Path, verdicts: Iterable[ReferenceVerdict]) -> int:
     return count
 
 
-def read_reference(file: BinaryIO) -> Iterator[ReferenceVerdict]:
+def read_reference(file: IO[bytes]) -> Iterator[ReferenceVerdict]:
     """Read a reference file, compressed or not, one verdict at a time.
 
     Args:
