@@ -1,0 +1,129 @@
+"""What the model sees of a tweet: hashed words, pairs of neighbouring words, and the character n-grams of each word.
+
+No n-gram crosses a word's boundary (scikit-learn calls this ``char_wb``), so everything that a word adds to a tweet
+depends on the word alone. Training uses this to build its matrix from one row per distinct word, and serving to look a
+word's share of the scores up instead of hashing the same words again and again (:mod:`moderation.scorer`).
+
+The hash is a polynomial in 64-bit arithmetic over UTF-8 bytes, finished by the mixer of SplitMix64 (Steele, Lea and
+Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). It is numpy over the whole batch, and
+gives the same buckets on every platform and in every version of Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.errors import BadArtefactError
+
+_PRIME: Final = np.uint64(0x100000001B3)
+_WORD_SEED: Final = np.uint64(0x9E3779B97F4A7C15)
+_PAIR_SEED: Final = np.uint64(0xD1B54A32D192ED03)
+_BOUNDARY: Final = b" "
+_MAX_BITS: Final = 20
+
+
+class FeatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How words become features.
+
+    Attributes:
+        bits: the features are hashed into ``2 ** bits`` buckets.
+        shortest: length of the shortest character n-gram, in bytes, boundaries included.
+        longest: length of the longest character n-gram.
+        word_value: value of the feature "the word itself", beside 1 for each n-gram.
+        pair_value: value of the feature "these two words follow each other".
+    """
+
+    bits: int = 17
+    shortest: int = 3
+    longest: int = 5
+    word_value: float = 2.0
+    pair_value: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no model was trained with.
+
+        Raises:
+            BadArtefactError: settings come from the artefact, so theirs is the fault.
+        """
+        if not 1 <= self.bits <= _MAX_BITS or not 1 <= self.shortest <= self.longest <= _MAX_BITS:
+            raise BadArtefactError("the feature settings are out of range")
+
+
+class WordFeatures(msgspec.Struct, frozen=True):
+    """The features of a list of words, as the three arrays of a compressed sparse row matrix, and each word's hash.
+
+    Attributes:
+        buckets: shape (features,), int64; which bucket each feature falls into.
+        values: shape (features,), float32; before any weighting of the word.
+        starts: shape (words + 1,), int64; features ``starts[i]`` to ``starts[i + 1]`` belong to word ``i``.
+        hashes: shape (words,), uint64; what :func:`pair_buckets` takes.
+    """
+
+    buckets: NDArray[np.int64]
+    values: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+
+
+def word_features(words: Sequence[str], settings: FeatureSettings) -> WordFeatures:
+    """Hash words and their character n-grams, all of them at once.
+
+    Args:
+        words: none of them empty.
+        settings: of the model.
+    """
+    padded = [_BOUNDARY + word.encode("utf-8", "surrogatepass") + _BOUNDARY for word in words]
+    lengths = np.fromiter(map(len, padded), np.int64, len(padded))
+    letters = np.frombuffer(b"".join(padded), np.uint8).astype(np.uint64) + np.uint64(1)
+    ends = np.cumsum(lengths)
+    room = np.repeat(ends, lengths) - np.arange(len(letters))  # bytes from here to the end of the word
+
+    owners = [np.arange(len(words))]
+    hashes = _word_hashes(letters, ends - lengths, ends)
+    buckets = [_bucket(hashes, settings)]
+    values = [np.full(len(words), settings.word_value, np.float32)]
+    owner_of_letter = np.repeat(np.arange(len(words)), lengths)
+    rolling = np.zeros(len(letters), np.uint64)
+    for size in range(1, settings.longest + 1):
+        rolling = rolling[: len(letters) - size + 1] * _PRIME + letters[size - 1 :]
+        if size >= settings.shortest:
+            inside = np.flatnonzero(room[: len(rolling)] >= size)
+            buckets.append(_bucket(rolling[inside] + np.uint64(size), settings))
+            owners.append(owner_of_letter[inside])
+            values.append(np.ones(len(inside), np.float32))
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    starts = np.zeros(len(words) + 1, np.int64)
+    np.cumsum(np.bincount(owner, minlength=len(words)), out=starts[1:])
+    return WordFeatures(np.concatenate(buckets)[order], np.concatenate(values)[order], starts, hashes)
+
+
+def pair_buckets(first: NDArray[np.uint64], second: NDArray[np.uint64], settings: FeatureSettings) -> NDArray[np.int64]:
+    """The buckets of pairs of neighbouring words, from the words' hashes; shape (pairs,)."""
+    return _bucket((first ^ _PAIR_SEED) * _PRIME + second, settings)
+
+
+def _word_hashes(letters: NDArray[np.uint64], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """One hash per word: the sum of its letters times powers of the prime, which needs no loop over letters."""
+    if not len(starts):
+        return np.zeros(0, np.uint64)
+    longest = int((ends - starts).max())
+    powers = np.cumprod(np.full(longest, _PRIME, np.uint64))
+    place = np.arange(len(letters)) - np.repeat(starts, ends - starts)
+    return _mix(np.add.reduceat(letters * powers[place], starts) + _WORD_SEED)
+
+
+def _bucket(hashes: NDArray[np.uint64], settings: FeatureSettings) -> NDArray[np.int64]:
+    return (_mix(hashes) >> np.uint64(64 - settings.bits)).astype(np.int64)
+
+
+def _mix(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64: every bit of the input moves every bit of the output."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
