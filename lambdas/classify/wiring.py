@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
-
 from lambdas.classify.service import ClassifyService
 from lambdas.classify.settings import Settings
 from lambdas.common.champion import ChampionCache, ParameterPointer, S3Artefacts
-from lambdas.common.clients import CLIENT_CONFIG
+from lambdas.common.clients import make_client
 from lambdas.common.parking import Parking
 from lambdas.common.streams import StreamWriter
 from lambdas.common.telemetry import meter
@@ -26,9 +24,9 @@ if TYPE_CHECKING:
 
 def build(settings: Settings) -> ClassifyService:
     """The function's service, with clients of AWS. Nothing is called yet."""
-    s3: S3Client = boto3.client("s3", config=CLIENT_CONFIG)
-    ssm: SSMClient = boto3.client("ssm", config=CLIENT_CONFIG)
-    kinesis: KinesisClient = boto3.client("kinesis", config=CLIENT_CONFIG)
+    s3: S3Client = make_client("s3")
+    ssm: SSMClient = make_client("ssm")
+    kinesis: KinesisClient = make_client("kinesis")
 
     def load(folder: Path, pointer: ChampionPointer) -> Classifier:
         return Classifier(model.load(folder, sha256=pointer.sha256), version=pointer.version, explain=settings.explain)

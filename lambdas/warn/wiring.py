@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
-
-from lambdas.common.clients import CLIENT_CONFIG
+from lambdas.common.clients import make_client
 from lambdas.common.parking import Parking
 from lambdas.common.telemetry import meter
 from lambdas.warn.engine import Engine
@@ -25,10 +23,10 @@ if TYPE_CHECKING:
 
 def build(settings: Settings) -> WarnService:
     """The function's service, with clients of AWS. Nothing is called yet."""
-    dynamodb: DynamoDBClient = boto3.client("dynamodb", config=CLIENT_CONFIG)
-    sns: SNSClient = boto3.client("sns", config=CLIENT_CONFIG)
-    events: EventBridgeClient = boto3.client("events", config=CLIENT_CONFIG)
-    s3: S3Client = boto3.client("s3", config=CLIENT_CONFIG)
+    dynamodb: DynamoDBClient = make_client("dynamodb")
+    sns: SNSClient = make_client("sns")
+    events: EventBridgeClient = make_client("events")
+    s3: S3Client = make_client("s3")
     engine = Engine(
         policy=DEFAULT_POLICY,
         ledger=DynamoLedger(dynamodb, settings.warnings_table, settings.daily_warning_quota),

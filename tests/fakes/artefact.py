@@ -11,7 +11,7 @@ import numpy as np
 
 from moderation.features import FeatureSettings, word_features
 from moderation.labels import HARMFUL, HARMLESS, LABELS, Label
-from moderation.model import NORMALISER_VERSION, Calibration, Manifest, Model, NormaliserSettings, pack_words
+from moderation.model import NORMALISER_VERSION, Arrays, Calibration, Manifest, Model, NormaliserSettings, pack_words
 from moderation.policy import Thresholds
 
 DOUBTFUL = "doubtfulword"
@@ -30,7 +30,7 @@ def keyword_model() -> Model:
     weights[_bucket(DOUBTFUL), LABELS.index(Label.GENDER)] = 16.0
     intercept = np.zeros(len(LABELS))
     intercept[LABELS.index(HARMLESS)] = 4.0
-    arrays = {
+    arrays: Arrays = {
         "weights": weights,
         "intercept": intercept,
         "calibration_weights": np.eye(len(LABELS)),
