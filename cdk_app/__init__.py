@@ -1,0 +1,1 @@
+"""The composition root: which stacks there are, for which stage."""

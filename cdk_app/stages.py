@@ -1,0 +1,265 @@
+"""The stages: every difference between local, dev, staging and prod is a value here, and nowhere else.
+
+A construct never asks which stage it is in; it reads a value. Nothing of the CDK is imported, so that the local stage
+and the tests can ask for names without starting Node.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+PRODUCT: Final = "cyberbullying"
+
+FUNCTIONS: Final = ("classify", "warn")
+"""The Lambda functions of the streaming stack."""
+
+ALIAS: Final = "live"
+"""The alias of each function that event source mappings invoke."""
+
+TWEET_EVENTS: Final = "tweet_events"
+TWEET_CLASSIFICATION: Final = "tweet_classification"
+
+EMULATOR_ACCOUNT: Final = "000000000000"
+
+
+class StageError(ValueError):
+    """A stage that does not exist, or values that cannot hold together."""
+
+
+class JobLauncher(StrEnum):
+    """Who runs the training jobs."""
+
+    SAGEMAKER = "sagemaker"
+    LOCAL_QUEUE = "local_queue"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamSettings:
+    """Capacity of the two streams and how they are read.
+
+    Attributes:
+        shards: provisioned shards of each stream; None for on-demand capacity.
+        retention_hours: how long a record can be read, 24 to 8,760.
+        batch_size: most records of one invocation, 1 to 10,000.
+        batching_window_seconds: longest wait for a full batch, 0 to 300.
+        parallelization: concurrent batches of one shard, 1 to 10.
+        retry_attempts: of a failing batch, before its records go to the failure destination.
+        max_record_age_seconds: after which a record goes to the failure destination unread.
+        mappings_enabled: False where something else than Lambda reads the streams.
+    """
+
+    shards: int | None = None
+    retention_hours: int = 24
+    batch_size: int = 200
+    batching_window_seconds: int = 1
+    parallelization: int = 2
+    retry_attempts: int = 8
+    max_record_age_seconds: int = 6 * 3600
+    mappings_enabled: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what Kinesis or Lambda would refuse, or what would lose records."""
+        if not 24 <= self.retention_hours <= 8760:
+            raise StageError(f"retention_hours is {self.retention_hours}; Kinesis keeps records for 24 to 8,760 hours")
+        if not 1 <= self.parallelization <= 10:
+            raise StageError(f"parallelization is {self.parallelization}; Lambda takes 1 to 10")
+        if not 1 <= self.batch_size <= 10_000:
+            raise StageError(f"batch_size is {self.batch_size}; Lambda takes 1 to 10,000")
+        if self.max_record_age_seconds >= self.retention_hours * 3600:
+            raise StageError("records would leave the stream before they reach the failure destination")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSettings:
+    """Size of one function. ``concurrency`` is reserved; None takes from the account's pool."""
+
+    memory_mb: int
+    timeout_seconds: int
+    concurrency: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackingSettings:
+    """The MLflow server and the network of the training jobs.
+
+    Attributes:
+        hosted: False where MLflow runs outside the stack.
+        availability_zones: of the network.
+        instance_type: of the server.
+        private: whether the server sits in isolated subnets behind interface endpoints, or in public subnets with
+            an address for outgoing traffic only. Either way nothing is let in from outside.
+        database_class: of the PostgreSQL instance.
+        database_multi_az: whether it has a standby.
+        database_backup_days: how long its backups are kept.
+    """
+
+    hosted: bool = True
+    availability_zones: int = 2
+    instance_type: str = "t4g.small"
+    private: bool = False
+    database_class: str = "t4g.micro"
+    database_multi_az: bool = False
+    database_backup_days: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How models are retrained. ``schedule`` is an EventBridge Scheduler expression, or None for by hand only."""
+
+    launcher: JobLauncher = JobLauncher.SAGEMAKER
+    training_instance: str = "ml.c5.xlarge"
+    processing_instance: str = "ml.t3.large"
+    max_runtime_seconds: int = 3600
+    schedule: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageConfig:
+    """One stage. To add a region, an account, a permissions boundary or an alarm address, set one value.
+
+    Attributes:
+        name: of the stage; part of every physical name.
+        account: AWS account, or None for that of the credentials at deployment.
+        region: AWS region.
+        availability_zones: their names where they cannot be looked up, else empty.
+        keep_data: whether buckets, tables, keys and logs outlive their stack.
+        empty_buckets_on_destroy: whether a custom resource empties buckets when their stack is destroyed.
+        flow_logs: whether the network's traffic is logged.
+        log_retention_days: of every log group.
+        alarm_email: gets every alarm, or None.
+        permissions_boundary: name of a managed policy put on every role, or None.
+        daily_warning_quota: most warnings a day; the rest is held back, with an alarm.
+        iterator_age_alarm_seconds: how far behind a consumer may fall.
+    """
+
+    name: str
+    account: str | None = None
+    region: str = "us-east-1"
+    availability_zones: tuple[str, ...] = ()
+    keep_data: bool = True
+    empty_buckets_on_destroy: bool = False
+    flow_logs: bool = True
+    log_retention_days: int = 30
+    alarm_email: str | None = None
+    permissions_boundary: str | None = None
+    daily_warning_quota: int = 10_000
+    iterator_age_alarm_seconds: int = 300
+    streams: StreamSettings = field(default_factory=StreamSettings)
+    classify: FunctionSettings = field(
+        default_factory=lambda: FunctionSettings(memory_mb=1024, timeout_seconds=60, concurrency=20)
+    )
+    warn: FunctionSettings = field(
+        default_factory=lambda: FunctionSettings(memory_mb=512, timeout_seconds=60, concurrency=10)
+    )
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse values that contradict each other."""
+        if self.keep_data and self.empty_buckets_on_destroy:
+            raise StageError(f"{self.name}: data cannot be kept and deleted at once")
+        if self.tracking.hosted and self.training.launcher is JobLauncher.LOCAL_QUEUE:
+            raise StageError(f"{self.name}: jobs of the local queue cannot reach a hosted MLflow server")
+
+    def physical(self, thing: str) -> str:
+        """The name of a stream, table, function, topic, queue or state machine."""
+        return f"{PRODUCT}_{self.name}_{thing}"
+
+    def bucket(self, thing: str) -> str:
+        """The name of a bucket, which must be unique in the world; may hold CloudFormation tokens."""
+        return f"{PRODUCT}-{self.name}-{thing}-{self.account or '${AWS::AccountId}'}-{self.region}"
+
+    def stack(self, thing: str) -> str:
+        """The name of a stack."""
+        return f"{PRODUCT}-{self.name}-{thing}"
+
+    def repository(self, image: str) -> str:
+        """The name of an image repository."""
+        return f"{PRODUCT}/{self.name}/{image}"
+
+    def parameter(self, thing: str) -> str:
+        """The name of a parameter in Systems Manager."""
+        return f"/{PRODUCT}/{self.name}/{thing}"
+
+    @property
+    def champion_parameter(self) -> str:
+        """The parameter that holds the champion pointer."""
+        return self.parameter("model/champion")
+
+    @property
+    def event_bus(self) -> str:
+        """The bus on which flagged tweets are announced."""
+        return f"{PRODUCT}_{self.name}"
+
+    @property
+    def event_source(self) -> str:
+        """The source of those events."""
+        return f"{PRODUCT}.{self.name}"
+
+    @property
+    def experiment(self) -> str:
+        """The MLflow experiment and the registered model."""
+        return f"{PRODUCT}-{self.name}"
+
+
+STAGES: Final[dict[str, StageConfig]] = {
+    stage.name: stage
+    for stage in (
+        StageConfig(
+            name="local",
+            account=EMULATOR_ACCOUNT,
+            availability_zones=("us-east-1a", "us-east-1b"),
+            keep_data=False,
+            flow_logs=False,
+            log_retention_days=7,
+            streams=StreamSettings(shards=2, mappings_enabled=False, batching_window_seconds=0, retry_attempts=3),
+            tracking=TrackingSettings(hosted=False),
+            training=TrainingSettings(launcher=JobLauncher.LOCAL_QUEUE),
+        ),
+        StageConfig(
+            name="dev",
+            keep_data=False,
+            empty_buckets_on_destroy=True,
+            log_retention_days=7,
+            daily_warning_quota=1_000,
+            streams=StreamSettings(shards=1),
+            classify=FunctionSettings(memory_mb=1024, timeout_seconds=60, concurrency=None),
+            warn=FunctionSettings(memory_mb=512, timeout_seconds=60, concurrency=None),
+        ),
+        StageConfig(
+            name="staging",
+            streams=StreamSettings(retention_hours=48),
+            training=TrainingSettings(schedule="rate(30 days)"),
+        ),
+        StageConfig(
+            name="prod",
+            log_retention_days=90,
+            daily_warning_quota=50_000,
+            streams=StreamSettings(retention_hours=168, max_record_age_seconds=24 * 3600, parallelization=4),
+            classify=FunctionSettings(memory_mb=1769, timeout_seconds=60, concurrency=100),
+            warn=FunctionSettings(memory_mb=1024, timeout_seconds=60, concurrency=50),
+            tracking=TrackingSettings(
+                instance_type="t4g.medium",
+                private=True,
+                database_class="t4g.small",
+                database_multi_az=True,
+                database_backup_days=14,
+            ),
+            training=TrainingSettings(training_instance="ml.c5.2xlarge", schedule="rate(7 days)"),
+        ),
+    )
+}
+
+
+def stage_config(name: str) -> StageConfig:
+    """The values of a stage.
+
+    Raises:
+        StageError: there is no such stage.
+    """
+    try:
+        return STAGES[name]
+    except KeyError:
+        raise StageError(f"there is no stage {name!r}; there are {', '.join(STAGES)}") from None
