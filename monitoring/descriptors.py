@@ -1,7 +1,7 @@
 """What can be said of a tweet without a model and without a download: length, words, script, shouting, entities.
 
-Also the one place where a tweet is made fit for a report: whoever and whatever it names is masked, and words that
-hardly anybody else uses are left out, so that no report can be read back into tweets.
+Also the one place where a tweet is made fit to be compared: whoever and whatever it names is masked, so that a report
+can speak of words without speaking of anybody.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -83,17 +82,3 @@ def mask(text: str) -> str:
     text = _URL.sub(" ", _ADDRESS.sub(" ", text))
     text = _NUMBER.sub(" ", _MENTION.sub(" ", text))
     return " ".join(_WORD.findall(text.lower()))
-
-
-def keep_shared_words(masked: Sequence[str], others: Iterable[str] = (), *, least: int) -> list[str]:
-    """Leave out of masked tweets the words that fewer than ``least`` of them use.
-
-    Args:
-        masked: the tweets to rewrite.
-        others: further tweets that count towards the use of a word.
-        least: how many tweets must use a word. A word below it could point to its author.
-    """
-    uses: Counter[str] = Counter()
-    for text in (*masked, *others):
-        uses.update(set(text.split()))
-    return [" ".join(word for word in text.split() if uses[word] >= least) for text in masked]

@@ -1,7 +1,8 @@
 """The only file that knows Evidently: two sides in, distances, quality and pages out.
 
-Importing it takes about ten seconds, so it is imported by those who need it, when they need it. Evidently sees masked
-tweets only (:mod:`monitoring.descriptors`), and its usage statistics are switched off before it is imported.
+Importing it takes about ten seconds, so it is imported by those who need it, when they need it. Its usage statistics
+are switched off before that. Of drifting text its pages would quote whole examples, so text is measured apart, and no
+page is made of it.
 """
 
 from __future__ import annotations
@@ -17,30 +18,19 @@ os.environ["DO_NOT_TRACK"] = "1"
 import pandas as pd
 from evidently import DataDefinition, Dataset, MulticlassClassification, Report
 from evidently.metrics import (
-    Accuracy,
     DatasetMissingValueCount,
-    F1ByLabel,
-    PrecisionByLabel,
-    RecallByLabel,
     RowCount,
     ValueDrift,
 )
 from evidently.presets import ClassificationQuality, ClassificationQualityByLabel, ValueStats
 
-from moderation.labels import Label
-
 Columns = Mapping[str, Sequence[object]]
 """Values by column, all of the same length; None where a value is missing."""
 
-TEXT: Final = "text"
 NUMBERS: Final = ("confidence", "characters", "words", "capitals", "symbols", "mentions", "hashtags", "links")
 CATEGORIES: Final = ("classification", "decision", "language")
 
-_METHODS: Final = (
-    {TEXT: "abs_text_content_drift"}
-    | dict.fromkeys(NUMBERS, "wasserstein")
-    | dict.fromkeys(CATEGORIES, "jensenshannon")
-)
+_METHODS: Final = dict.fromkeys(NUMBERS, "wasserstein") | dict.fromkeys(CATEGORIES, "jensenshannon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +42,11 @@ class Drift:
     numbers: str
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """How right verdicts are. Classes that do not occur have no value."""
-
-    accuracy: float
-    precision: dict[Label, float]
-    recall: dict[Label, float]
-    f1: dict[Label, float]
-
-
 def drift(current: Columns, reference: Columns, thresholds: Mapping[str, float]) -> Drift:
     """Compare two sides, column by column.
 
     Args:
-        current: the columns to compare; any of ``text``, :data:`NUMBERS` and :data:`CATEGORIES`.
+        current: the columns to compare; any of :data:`NUMBERS` and :data:`CATEGORIES`.
         reference: the same columns.
         thresholds: per column, the distance from which the page is to speak of drift.
     """
@@ -75,39 +55,37 @@ def drift(current: Columns, reference: Columns, thresholds: Mapping[str, float])
         ValueDrift(column=column, method=_METHODS[column], threshold=thresholds.get(column)) for column in columns
     ]
     metrics += [RowCount(), DatasetMissingValueCount()]
-    metrics += [ValueStats(column=column) for column in columns if column != TEXT]
+    metrics += [ValueStats(column=column) for column in columns]
     definition = DataDefinition(
-        text_columns=[column for column in columns if column == TEXT],
         numerical_columns=[column for column in columns if column in NUMBERS],
         categorical_columns=[column for column in columns if column in CATEGORIES],
     )
     snapshot = _run(metrics, definition, current, reference)
-    scores = {
-        metric["config"]["column"]: float(metric["value"])
-        for metric in snapshot.dict()["metrics"]
-        if metric["config"]["type"].endswith(":ValueDrift")
-    }
-    return Drift(scores, snapshot.get_html_str(as_iframe=False), snapshot.json())
+    return Drift(_scores(snapshot), snapshot.get_html_str(as_iframe=False), snapshot.json())
 
 
-def quality(side: Columns) -> Quality:
-    """Measure verdicts against true classes.
+def text_drift(current: Sequence[str], reference: Sequence[str]) -> float:
+    """How well a classifier tells the texts of two sides apart: the area under its ROC curve, on texts held out.
 
-    Args:
-        side: the columns ``classification`` and ``label``.
+    The classifier is Evidently's: linear, on TF-IDF of words, with a fixed seed.
     """
-    snapshot = _run([Accuracy(), PrecisionByLabel(), RecallByLabel(), F1ByLabel()], _QUALITY, side, None)
-    values = {metric["config"]["type"].rpartition(":")[2]: metric["value"] for metric in snapshot.dict()["metrics"]}
-    return Quality(
-        accuracy=float(values["Accuracy"]),
-        precision=_by_label(values["PrecisionByLabel"]),
-        recall=_by_label(values["RecallByLabel"]),
-        f1=_by_label(values["F1ByLabel"]),
+    snapshot = _run(
+        [ValueDrift(column="text", method="abs_text_content_drift")],
+        DataDefinition(text_columns=["text"]),
+        {"text": current},
+        {"text": reference},
     )
+    return _scores(snapshot)["text"]
 
 
 def quality_page(current: Columns, reference: Columns) -> str:
-    """A page that holds the quality of both sides against each other, confusion matrices included."""
+    """A page that holds the quality of both sides against each other, confusion matrices included.
+
+    Args:
+        current: the columns ``classification`` and ``label``, with three classes or more: of two, Evidently would take
+            one for the positive class of a binary task.
+        reference: the same.
+    """
     metrics = [ClassificationQuality(conf_matrix=True), ClassificationQualityByLabel()]
     return str(_run(metrics, _QUALITY, current, reference).get_html_str(as_iframe=False))
 
@@ -130,5 +108,9 @@ def _run(metrics: list[Any], definition: DataDefinition, current: Columns, refer
         )
 
 
-def _by_label(values: Mapping[str, float]) -> dict[Label, float]:
-    return {Label(name): float(value) for name, value in values.items()}
+def _scores(snapshot: Any) -> dict[str, float]:
+    return {
+        metric["config"]["column"]: float(metric["value"])
+        for metric in snapshot.dict()["metrics"]
+        if metric["config"]["type"].endswith(":ValueDrift")
+    }

@@ -170,8 +170,8 @@ def _quality(report: Report) -> Iterator[str]:
             )
         )
         yield f"<tr><td>{label.value}</td>{cells}</tr>"
-    yield f"</table><p>Accuracy {current.accuracy:.3f} ({reference.accuracy:.3f}). "
-    yield f"<a href='{QUALITY_PAGE}'>Confusion matrices</a></p>"
+    link = f"<a href='{QUALITY_PAGE}'>Confusion matrices</a>" if report.quality_page else ""
+    yield f"</table><p>Accuracy {current.accuracy:.3f} ({reference.accuracy:.3f}). {link}</p>"
 
 
 def _number(value: float | None) -> str:

@@ -9,16 +9,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import Final
 
 from moderation.labels import LABELS, Label
 from monitoring import metric_names as names
-from monitoring.descriptors import describe, keep_shared_words, mask
+from monitoring.descriptors import describe, mask
 from monitoring.metric_names import Metric
+from monitoring.quality import Quality, measure
 from monitoring.windows import Row, Window
-
-if TYPE_CHECKING:
-    from monitoring import evidently_report
 
 SIGNALS: Final[dict[str, Metric]] = {
     "text": names.TEXT_DRIFT,
@@ -34,6 +33,8 @@ MAX_TEXTS: Final = 5_000
 
 SHARED_BY: Final = 5
 """How many tweets must use a word before a report may show it."""
+
+_CLASSES_OF_A_PAGE: Final = 3
 
 _NAMED_LANGUAGES: Final = 0.9
 """From this share of tweets whose source names their language, that is what is compared; else it is their script."""
@@ -87,7 +88,7 @@ class Report:
     drift_page: str = ""
     quality_page: str = ""
     numbers: str = ""
-    quality: tuple[evidently_report.Quality, evidently_report.Quality] | None = None
+    quality: tuple[Quality, Quality] | None = None
 
     def add(self, metric: Metric, value: float, by: str | None = None) -> None:
         """Note a number."""
@@ -157,65 +158,67 @@ def _add_drift(report: Report, reference: Window, limits: Limits) -> None:
             f"verdicts, {limits.verdicts:,} of each are needed."
         )
         return
-    sides = _columns(report.current.rows, reference.rows)
-    texts = tuple(sum(text is not None for text in side["text"]) for side in sides)
-    if min(texts) < limits.verdicts:
-        report.missing.append(
-            f"Not enough data for text: the archive holds the tweets of {texts[0]:,} of the verdicts, "
-            f"{limits.verdicts:,} are needed."
-        )
-        keep = ("classification", "decision", "confidence")
-        sides = tuple({name: side[name] for name in keep} for side in sides)  # type: ignore[assignment]
-    else:
-        report.words = _telling_words(*(_texts(side["text"]) for side in sides))
-    found = evidently_report.drift(*sides, {column: metric.threshold or 0.0 for column, metric in SIGNALS.items()})
+    current, before = _columns(report.current.rows, reference.rows)
+    scores = _text_score(report, reference, limits)
+    if not scores:
+        without_text = ("classification", "decision", "confidence")
+        current, before = ({name: side[name] for name in without_text} for side in (current, before))
+    thresholds = {column: metric.threshold or 0.0 for column, metric in SIGNALS.items()}
+    found = evidently_report.drift(current, before, thresholds)
     report.drift_page, report.numbers = found.page, found.numbers
-    signals = [(metric, found.scores[column]) for column, metric in SIGNALS.items() if column in found.scores]
+    scores |= found.scores
+    signals = [(metric, scores[column]) for column, metric in SIGNALS.items() if column in scores]
     for metric, score in signals:
         report.add(metric, score)
     if len(signals) == len(SIGNALS):
         report.add(names.DRIFTED_SHARE, sum(metric.beyond(score) for metric, score in signals) / len(signals))
 
 
-def _columns(
-    current: Sequence[Row], reference: Sequence[Row]
-) -> tuple[dict[str, list[object]], dict[str, list[object]]]:
+def _text_score(report: Report, reference: Window, limits: Limits) -> dict[str, float]:
+    """The distance between the texts, under the name of its column; nothing where there are too few."""
+    from monitoring import evidently_report  # noqa: PLC0415 - see make_report
+
+    current, before = (
+        [mask(row.text) for row in islice((row for row in rows if row.text is not None), MAX_TEXTS) if row.text]
+        for rows in (report.current.rows, reference.rows)
+    )
+    if min(len(current), len(before)) < limits.verdicts:
+        report.missing.append(
+            f"Not enough data for text: the archive holds the tweets of {len(current):,} of the verdicts, "
+            f"{limits.verdicts:,} are needed."
+        )
+        return {}
+    report.words = telling_words(current, before)
+    return {"text": evidently_report.text_drift(current, before)}
+
+
+def _columns(current: Sequence[Row], reference: Sequence[Row]) -> list[dict[str, list[object]]]:
     named = all(
         sum(row.lang is not None for row in rows) >= _NAMED_LANGUAGES * len(rows) for rows in (current, reference)
     )
-    masked = [[mask(row.text) for row in rows[:MAX_TEXTS] if row.text is not None] for rows in (current, reference)]
-    shared = [
-        keep_shared_words(masked[0], masked[1], least=SHARED_BY),
-        keep_shared_words(masked[1], masked[0], least=SHARED_BY),
-    ]
-    return _side(current, shared[0], named=named), _side(reference, shared[1], named=named)
+    return [_side(rows, named=named) for rows in (current, reference)]
 
 
-def _side(rows: Sequence[Row], texts: list[str], *, named: bool) -> dict[str, list[object]]:
-    """Columns of one side; the texts are those of the first rows that have any."""
-    left = iter(texts)
+def _side(rows: Sequence[Row], *, named: bool) -> dict[str, list[object]]:
+    described = [None if row.text is None else describe(row.text) for row in rows]
     columns: dict[str, list[object]] = {
-        "text": [next(left, None) if row.text is not None else None for row in rows],
         "classification": [row.classification.value for row in rows],
         "decision": [row.decision.value for row in rows],
         "confidence": [row.confidence for row in rows],
+        "language": [
+            row.lang if named else (None if item is None else item.script)
+            for row, item in zip(rows, described, strict=True)
+        ],
     }
-    described = [None if row.text is None else describe(row.text) for row in rows]
     for number in ("characters", "words", "capitals", "symbols", "mentions", "hashtags", "links"):
         columns[number] = [None if item is None else float(getattr(item, number)) for item in described]
-    columns["language"] = [
-        row.lang if named else (None if item is None else item.script)
-        for row, item in zip(rows, described, strict=True)
-    ]
     return columns
 
 
-def _texts(column: Sequence[object]) -> list[str]:
-    return [text for text in column if isinstance(text, str)]
-
-
-def _telling_words(current: Sequence[str], reference: Sequence[str], *, limit: int = 20) -> list[str]:
+def telling_words(current: Sequence[str], reference: Sequence[str], *, limit: int = 20) -> list[str]:
     """Words whose share of tweets has grown most, by the difference of the shares' square roots.
+
+    A word that fewer than :data:`SHARED_BY` current tweets use could point to its author and is left out.
 
     The square root makes the noise of rare and of frequent words alike (the Freeman-Tukey transform), so that neither
     the rarest nor the most common words win by chance.
@@ -225,7 +228,8 @@ def _telling_words(current: Sequence[str], reference: Sequence[str], *, limit: i
     def growth(word: str) -> float:
         return float((now[word] / len(current)) ** 0.5 - (then[word] / len(reference)) ** 0.5)
 
-    grown = sorted(now, key=lambda word: (-growth(word), word))[:limit]
+    shared = [word for word, uses in now.items() if uses >= SHARED_BY]
+    grown = sorted(shared, key=lambda word: (-growth(word), word))[:limit]
     return [word for word in grown if growth(word) > 0.05]  # noqa: PLR2004 - less is noise at the least sample
 
 
@@ -238,10 +242,14 @@ def _add_quality(report: Report, reference: Window, limits: Limits) -> None:
             f"Not enough data for quality: {len(current_rows):,} labels have come in, {limits.labels:,} are needed."
         )
         return
-    sides = _labelled(current_rows), _labelled(reference_rows)
-    current, before = evidently_report.quality(sides[0]), evidently_report.quality(sides[1])
+    current, before = (
+        measure((row.label, row.classification) for row in rows if row.label is not None)
+        for rows in (current_rows, reference_rows)
+    )
     report.quality = current, before
-    report.quality_page = evidently_report.quality_page(*sides)
+    sides = _labelled(current_rows), _labelled(reference_rows)
+    if all(len({*side["classification"], *side["label"]}) >= _CLASSES_OF_A_PAGE for side in sides):
+        report.quality_page = evidently_report.quality_page(*sides)
     report.add(names.ACCURACY, current.accuracy)
     labels = list(_classes_with_labels(current_rows, reference_rows, limits.class_labels))
     few = [label.value for label in LABELS if label not in labels]
