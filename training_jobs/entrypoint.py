@@ -32,6 +32,8 @@ def parser(module: str, docstring: str | None) -> argparse.ArgumentParser:
 def start_logging() -> None:
     """Send the log to standard output, from where SageMaker forwards it to CloudWatch."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(levelname)s %(message)s", force=True)
+    for library in ("botocore", "boto3", "urllib3"):
+        logging.getLogger(library).setLevel(logging.ERROR)  # what matters of theirs arrives as an exception
 
 
 def run(work: Work, folders: Folders | None = None) -> int:

@@ -112,9 +112,9 @@ def _figures(measures: Measures) -> str:
 
 def _headline(measures: Measures) -> str:
     return (
-        f"macro-F1 **{measures.macro_f1:.3f}**, accuracy {measures.accuracy:.3f}, bullying caught {measures.caught:.3f} "
-        f"at {measures.false_alarms:.3f} false alarms ({measures.false_alarms_at_caught:.3f} when 92% is caught), "
-        f"calibration error {measures.calibration_error:.3f}."
+        f"macro-F1 **{measures.macro_f1:.3f}**, accuracy {measures.accuracy:.3f}, calibration error "
+        f"{measures.calibration_error:.3f}; bullying caught {measures.caught:.3f} at {measures.false_alarms:.3f} false "
+        f"alarms ({measures.false_alarms_at_caught:.3f} when 92% is caught)."
     )
 
 

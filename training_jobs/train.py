@@ -79,7 +79,6 @@ def train(
         tracker.finish(run_id, FAILED)
         raise
     tracker.finish(run_id, FINISHED)
-    _print_metrics(trained.record)
     return trained.record
 
 
@@ -156,7 +155,7 @@ def _draw(measures: Measures, trained: Trained, prepared: Prepared, folder: Path
     )
 
 
-def _print_metrics(record: TrainingRecord) -> None:
+def print_metrics(record: TrainingRecord) -> None:
     """Print the lines that SageMaker's metric definitions pick up (see the job's MetricDefinitions)."""
     log.info("fitted %s on %d rows in %.1f s", record.candidate, record.rows, record.seconds)
     if record.measures:
@@ -202,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work(folders: Folders) -> None:
         settings = settings_from(parsed, folders.hyperparameters())
-        train(folders, tracker_for(JobEnvironment.from_environment()), settings)
+        print_metrics(train(folders, tracker_for(JobEnvironment.from_environment()), settings))
 
     return entrypoint.run(work)
 
