@@ -61,11 +61,11 @@ class StreamSettings:
 
     def __post_init__(self) -> None:
         """Refuse what Kinesis or Lambda would refuse, or what would lose records."""
-        if not 24 <= self.retention_hours <= 8760:
+        if not 24 <= self.retention_hours <= 8760:  # noqa: PLR2004 - the limits stand in the message
             raise StageError(f"retention_hours is {self.retention_hours}; Kinesis keeps records for 24 to 8,760 hours")
-        if not 1 <= self.parallelization <= 10:
+        if not 1 <= self.parallelization <= 10:  # noqa: PLR2004
             raise StageError(f"parallelization is {self.parallelization}; Lambda takes 1 to 10")
-        if not 1 <= self.batch_size <= 10_000:
+        if not 1 <= self.batch_size <= 10_000:  # noqa: PLR2004
             raise StageError(f"batch_size is {self.batch_size}; Lambda takes 1 to 10,000")
         if self.max_record_age_seconds >= self.retention_hours * 3600:
             raise StageError("records would leave the stream before they reach the failure destination")
@@ -167,9 +167,9 @@ class StageConfig:
         """The name of a stream, table, function, topic, queue or state machine."""
         return f"{PRODUCT}_{self.name}_{thing}"
 
-    def bucket(self, thing: str) -> str:
-        """The name of a bucket, which must be unique in the world; may hold CloudFormation tokens."""
-        return f"{PRODUCT}-{self.name}-{thing}-{self.account or '${AWS::AccountId}'}-{self.region}"
+    def bucket(self, thing: str, account: str) -> str:
+        """The name of a bucket, which must be unique in the world, hence the account and the region in it."""
+        return f"{PRODUCT}-{self.name}-{thing}-{account}-{self.region}"
 
     def stack(self, thing: str) -> str:
         """The name of a stack."""

@@ -1,0 +1,27 @@
+"""Which stacks there are, and which needs which."""
+
+from __future__ import annotations
+
+from aws_cdk import App, Environment, PermissionsBoundary, Tags
+
+from cdk_app.stages import PRODUCT, StageConfig
+from cdk_app.validations import validate
+from stacks.storage import StorageStack
+from stacks.streaming import StreamingStack
+
+
+def compose(app: App, stage: StageConfig) -> None:
+    """Put the stacks of a stage into an app."""
+    environment = Environment(account=stage.account, region=stage.region)
+    common = {
+        "env": environment,
+        "termination_protection": stage.keep_data,
+        "permissions_boundary": PermissionsBoundary.from_name(stage.permissions_boundary)
+        if stage.permissions_boundary
+        else None,
+    }
+    storage = StorageStack(app, stage.stack("storage"), stage=stage, **common)
+    StreamingStack(app, stage.stack("streaming"), stage=stage, storage=storage, **common)
+    Tags.of(app).add("product", PRODUCT)
+    Tags.of(app).add("stage", stage.name)
+    validate(app)

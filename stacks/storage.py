@@ -1,0 +1,126 @@
+"""What must outlive a redeployment: data, artefacts, reports, failed records, images, the memory of warnings.
+
+Everything else can be thrown away and deployed again; this stack is deployed first and destroyed last.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from cdk_app.images import IMAGES
+from cdk_app.stages import StageConfig
+from stacks.constructs.private_bucket import PrivateBucket
+
+NO_CHAMPION = "none"
+"""The champion parameter before the first promotion; a test holds it to ``moderation.champion``."""
+
+IMAGES_KEPT = 20
+
+
+class StorageStack(Stack):
+    """Buckets, image repositories, tables, the streams' key and the champion pointer.
+
+    Attributes:
+        data: labelled tweets to train on, prefix ``labelled/``.
+        artefacts: runs of the retrain state machine, prefix ``runs/``, and promoted models, prefix ``models/``.
+        reports: of monitoring.
+        failed_records: what could not be processed, whole and with its reason.
+        repositories: by image name.
+        warnings: the ledger of warnings.
+        key: encrypts the streams, the topics and the table.
+        champion: the pointer to the model that serves.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: StageConfig, **kwargs: object) -> None:
+        """Compose the stack for a stage."""
+        super().__init__(scope, construct_id, **kwargs)  # type: ignore[arg-type]
+        self._stage = stage
+        self._removal = RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY
+        self.key = self._key()
+        self.data = PrivateBucket(self, "Data", stage=stage, thing="data", versioned=True)
+        self.artefacts = PrivateBucket(
+            self,
+            "Artefacts",
+            stage=stage,
+            thing="artefacts",
+            versioned=True,
+            rules=[s3.LifecycleRule(id="runs", prefix="runs/", expiration=Duration.days(90))],
+        )
+        self.reports = PrivateBucket(
+            self,
+            "Reports",
+            stage=stage,
+            thing="reports",
+            rules=[s3.LifecycleRule(id="reports", expiration=Duration.days(400))],
+        )
+        self.failed_records = PrivateBucket(
+            self,
+            "FailedRecords",
+            stage=stage,
+            thing="failed-records",
+            rules=[s3.LifecycleRule(id="failed-records", expiration=Duration.days(90))],
+        )
+        self.repositories = {image.name: self._repository(image.name) for image in IMAGES}
+        self.warnings = self._warnings()
+        self.champion = ssm.StringParameter(
+            self,
+            "Champion",
+            parameter_name=stage.champion_parameter,
+            # Promotion writes the value; CloudFormation leaves it alone as long as this initial one does not change.
+            string_value=NO_CHAMPION,
+            description="Which model is served, and where it lies. Written by promotion, read by the classifier",
+        )
+        for name, bucket in (
+            ("Data", self.data),
+            ("Artefacts", self.artefacts),
+            ("FailedRecords", self.failed_records),
+        ):
+            CfnOutput(self, f"{name}Bucket", value=bucket.bucket_name)
+        CfnOutput(self, "ChampionParameter", value=self.champion.parameter_name)
+
+    def _key(self) -> kms.Key:
+        return kms.Key(
+            self,
+            "Key",
+            alias=f"alias/{self._stage.stack('streams')}",
+            description="Encrypts streams, topics and the ledger of warnings",
+            enable_key_rotation=True,
+            removal_policy=self._removal,
+            pending_window=Duration.days(30 if self._stage.keep_data else 7),
+        )
+
+    def _repository(self, image: str) -> ecr.Repository:
+        return ecr.Repository(
+            self,
+            f"Images{image.title()}",
+            repository_name=self._stage.repository(image),
+            image_scan_on_push=True,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            encryption=ecr.RepositoryEncryption.AES_256,
+            lifecycle_rules=[ecr.LifecycleRule(max_image_count=IMAGES_KEPT, description="Keep the latest images")],
+            removal_policy=self._removal,
+            empty_on_delete=not self._stage.keep_data,
+        )
+
+    def _warnings(self) -> dynamodb.Table:
+        return dynamodb.Table(
+            self,
+            "Warnings",
+            table_name=self._stage.physical("warnings"),
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            time_to_live_attribute="expires_at",
+            deletion_protection=self._stage.keep_data,
+            removal_policy=self._removal,
+        )
