@@ -1,0 +1,148 @@
+"""The handlers as Lambda loads them: in a process of their own, with their environment and nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.lambdas.test_settings import CLASSIFY, WARN
+
+ROOT = Path(__file__).parents[3]
+EVENTS = ROOT / "tests" / "events"
+LAMBDA = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "made",
+    "AWS_SECRET_ACCESS_KEY": "up",
+    "LAMBDA_TASK_ROOT": str(ROOT),
+    "POWERTOOLS_TRACE_DISABLED": "true",
+    "PYTHONPATH": str(ROOT),
+    "PATH": "/usr/bin:/bin",
+}
+
+CLASSIFY_SCRIPT = """
+import json, sys
+from types import SimpleNamespace
+import lambdas.classify.handler as module
+from lambdas.classify.service import ClassifyService
+from lambdas.common.parking import Parking
+from lambdas.common.streams import StreamWriter
+from lambdas.common.telemetry import meter
+from moderation.classifier import Classifier
+from tests.fakes.artefact import keyword_model
+from tests.fakes.aws import FakeKinesis, FakeS3
+
+class Champion:
+    version = "7"
+    def current(self):
+        return Classifier(keyword_model(), version="7")
+
+kinesis = FakeKinesis()
+parking = Parking(FakeS3(), "b", "classify", meter)
+module.service = ClassifyService(Champion(), StreamWriter(kinesis, "s"), parking, meter)
+"""
+
+WARN_SCRIPT = """
+import json, sys
+from types import SimpleNamespace
+import lambdas.warn.handler as module
+from lambdas.common.parking import Parking
+from lambdas.common.telemetry import meter
+from lambdas.warn.engine import Engine
+from lambdas.warn.service import WarnService
+from moderation.policy import DEFAULT_POLICY, Effect
+from tests.fakes.aws import FakeS3
+from tests.fakes.warning import MemoryLedger, MemorySink
+
+sinks = (MemorySink("notifications", [Effect.NOTIFY]), MemorySink("events", [Effect.ANNOUNCE_FLAGGED]))
+sinks[1].broken = True
+engine = Engine(DEFAULT_POLICY, MemoryLedger(), sinks, meter)
+module.service = WarnService(engine, Parking(FakeS3(), "b", "w", meter), meter)
+"""
+
+INVOKE = """
+context = SimpleNamespace(
+    function_name="cyberbullying_dev_function", memory_limit_in_mb=512, invoked_function_arn="arn", aws_request_id="id"
+)
+answer = module.handler(json.load(open(sys.argv[1])), context)
+print(json.dumps({"answer": answer, "heavy": sorted({"boto3", "s3transfer", "rich"} & set(sys.modules))}))
+"""
+
+
+def python(script: str, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env=LAMBDA | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def invoke(script: str, environment: dict[str, str], event: str) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
+    """The handler's answer, its log lines as JSON, and everything it wrote."""
+    done = python(script + INVOKE, environment, str(EVENTS / event))
+    assert done.returncode == 0, done.stderr
+    *lines, last = done.stdout.splitlines()
+    return json.loads(last), [json.loads(line) for line in lines], done.stdout + done.stderr
+
+
+def metrics_of(lines: list[dict[str, Any]]) -> dict[tuple[str, ...], float]:
+    """Sums of metrics by name and the values of their dimensions."""
+    sums: dict[tuple[str, ...], float] = {}
+    for line in lines:
+        for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
+            assert directive["Namespace"] == "Cyberbullying"
+            (dimensions,) = directive["Dimensions"]
+            for metric in directive["Metrics"]:
+                key = (metric["Name"], *(line[name] for name in sorted(dimensions)))
+                sums[key] = sums.get(key, 0.0) + sum(line[metric["Name"]])
+    return sums
+
+
+def test_classify_answers_an_event_and_counts_what_it_did() -> None:
+    said, lines, everything = invoke(
+        CLASSIFY_SCRIPT, CLASSIFY | {"POWERTOOLS_SERVICE_NAME": "classify"}, "kinesis_tweet_events.json"
+    )
+    assert said == {"answer": {"batchItemFailures": []}, "heavy": []}
+    sums = metrics_of(lines)
+    assert sums["TweetsClassified", "classify", "dev"] == 2
+    assert sums["RecordsParked", "classify", "dev"] == 1
+    assert sums["RecordsParked", "not_json", "classify", "dev"] == 1
+    assert sums["ColdStart", "cyberbullying_dev_function", "classify"] == 1
+    assert "Lovely weather" not in everything
+
+
+def test_warn_answers_an_event_with_the_record_of_a_failed_sink() -> None:
+    said, lines, everything = invoke(
+        WARN_SCRIPT, WARN | {"POWERTOOLS_SERVICE_NAME": "warn"}, "kinesis_tweet_classification.json"
+    )
+    event = json.loads((EVENTS / "kinesis_tweet_classification.json").read_text())
+    failed = event["Records"][0]["kinesis"]["sequenceNumber"]
+    assert said["answer"] == {"batchItemFailures": [{"itemIdentifier": failed}]}
+    sums = metrics_of(lines)
+    assert sums["WarningsIssued", "warn", "dev"] == 1
+    assert sums["SinkFailed", "warn", "events", "dev"] == 1
+    assert any(line.get("level") == "ERROR" and line["sink"] == "events" for line in lines)
+    assert '"a1"' not in everything, "no user's name in the log"
+
+
+@pytest.mark.parametrize("function", ["classify", "warn"])
+def test_a_function_without_its_environment_says_what_is_missing(function: str) -> None:
+    done = python(f"import lambdas.{function}.handler", {"STAGE": "dev"})
+    assert done.returncode != 0
+    assert "FAILED_RECORDS_BUCKET: is not set" in done.stderr.splitlines()[-1]
+
+
+def test_in_lambda_the_champion_is_looked_up_before_the_first_batch() -> None:
+    environment = CLASSIFY | {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    done = python("import lambdas.classify.handler", environment)
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line)["message"] for line in done.stdout.splitlines() if '"level"' in line]
+    assert said == ["the champion cannot be fetched", "started without a model"]
