@@ -1,0 +1,1 @@
+"""The contracts on the wire: schemas, what consumers need, what must not drift."""
