@@ -9,6 +9,7 @@ from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -16,7 +17,7 @@ from constructs import Construct
 from cdk_app.stages import TWEET_CLASSIFICATION, TWEET_EVENTS, StageConfig
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.image_function import ImageFunction
-from stacks.constructs.reasons import acknowledge
+from stacks.constructs.reasons import acknowledge, wildcard_below
 from stacks.constructs.stream_consumer import StreamConsumer
 from stacks.storage import StorageStack
 
@@ -38,6 +39,11 @@ class StreamingStack(Stack):
         super().__init__(scope, construct_id, **kwargs)  # type: ignore[arg-type]
         self._stage = stage
         self._storage = storage
+        # By name, not by export: stacks that import each other's exports cannot be changed independently.
+        self._artefacts = s3.Bucket.from_bucket_name(self, "Artefacts", stage.bucket("artefacts", self.account))
+        self._failed_records = s3.Bucket.from_bucket_name(
+            self, "FailedRecords", stage.bucket("failed-records", self.account)
+        )
         self.tweet_events = self._stream(TWEET_EVENTS)
         self.tweet_classification = self._stream(TWEET_CLASSIFICATION)
         self.alarms_topic = self._alarms_topic()
@@ -56,7 +62,7 @@ class StreamingStack(Stack):
 
     def _stream(self, thing: str) -> kinesis.Stream:
         settings = self._stage.streams
-        return kinesis.Stream(
+        stream = kinesis.Stream(
             self,
             thing.title().replace("_", ""),
             stream_name=self._stage.physical(thing),
@@ -67,6 +73,12 @@ class StreamingStack(Stack):
             encryption_key=self._storage.key,
             removal_policy=RemovalPolicy.RETAIN if self._stage.keep_data else RemovalPolicy.DESTROY,
         )
+        acknowledge(
+            stream,
+            "Tweets are personal data: with a key of our own, reading them takes a grant on the key, and it can be revoked",
+            "AwsSolutions-KDS3",
+        )
+        return stream
 
     def _alarms_topic(self) -> sns.Topic:
         topic = sns.Topic(
@@ -102,7 +114,7 @@ class StreamingStack(Stack):
             environment={
                 "CLASSIFICATION_STREAM": self.tweet_classification.stream_name,
                 "CHAMPION_PARAMETER": storage.champion.parameter_name,
-                "FAILED_RECORDS_BUCKET": storage.failed_records.bucket_name,
+                "FAILED_RECORDS_BUCKET": self._failed_records.bucket_name,
                 "CHAMPION_REFRESH_SECONDS": "60",
                 "EXPLAIN": "true",
                 "ARTEFACT_CACHE": "/tmp/artefacts",  # noqa: S108 - the only folder that a function may write to
@@ -120,8 +132,13 @@ class StreamingStack(Stack):
             iam.PolicyStatement(
                 sid="Artefacts",
                 actions=["s3:GetObject"],
-                resources=[storage.artefacts.arn_for_objects("models/*")],
+                resources=[self._artefacts.arn_for_objects("models/*")],
             )
+        )
+        acknowledge(
+            function,
+            "Every promoted version lies below its own key; which one is served is the champion pointer's to say",
+            wildcard_below(self._stage, "artefacts", "models/*"),
         )
         self._let_park(classifier, "classify")
         StreamConsumer(
@@ -131,7 +148,7 @@ class StreamingStack(Stack):
             name="classify",
             consumer=classifier,
             stream=self.tweet_events,
-            failed_records=storage.failed_records,
+            failed_records=self._failed_records,
             alarms=self._alarms,
         )
         self._alarms.on_classifier(self._stage)
@@ -160,7 +177,7 @@ class StreamingStack(Stack):
                 "NOTIFICATION_TOPIC_ARN": topic.topic_arn,
                 "EVENT_BUS_NAME": self.bus.event_bus_name,
                 "DAILY_WARNING_QUOTA": str(self._stage.daily_warning_quota),
-                "FAILED_RECORDS_BUCKET": storage.failed_records.bucket_name,
+                "FAILED_RECORDS_BUCKET": self._failed_records.bucket_name,
             },
         )
         function = warner.function
@@ -182,7 +199,7 @@ class StreamingStack(Stack):
             name="warn",
             consumer=warner,
             stream=self.tweet_classification,
-            failed_records=storage.failed_records,
+            failed_records=self._failed_records,
             alarms=self._alarms,
         )
         self._alarms.on_warner(self._stage)
@@ -193,12 +210,12 @@ class StreamingStack(Stack):
             iam.PolicyStatement(
                 sid="Park",
                 actions=["s3:PutObject"],
-                resources=[self._storage.failed_records.arn_for_objects(f"{name}/*")],
+                resources=[self._failed_records.arn_for_objects(f"{name}/*")],
             )
         )
         if consumer.function.role is not None:
             acknowledge(
                 consumer.function.role,
                 "Objects below one prefix of one bucket: their keys are made of what they hold",
-                "AwsSolutions-IAM5",
+                wildcard_below(self._stage, "failed-records", f"{name}/*"),
             )

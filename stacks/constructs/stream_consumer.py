@@ -12,7 +12,7 @@ from constructs import Construct
 from cdk_app.stages import StageConfig
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.image_function import ImageFunction
-from stacks.constructs.reasons import acknowledge
+from stacks.constructs.reasons import acknowledge, wildcard_below
 
 
 class StreamConsumer(Construct):
@@ -71,6 +71,7 @@ class StreamConsumer(Construct):
                 role,
                 "Lambda writes the failure destination's objects under keys of its own choosing; the actions are those "
                 "that the CDK grants for putting objects and for reading one stream",
+                wildcard_below(stage, "failed-records", "*"),
                 "AwsSolutions-IAM5[Action::s3:Abort*]",
                 "AwsSolutions-IAM5[Action::s3:GetBucket*]",
                 "AwsSolutions-IAM5[Action::s3:GetObject*]",
