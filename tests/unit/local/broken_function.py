@@ -1,0 +1,3 @@
+"""A function that cannot be initialised."""
+
+raise RuntimeError("cannot start")
