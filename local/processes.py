@@ -120,14 +120,35 @@ class Supervisor:
         """Whether :meth:`close` was called."""
         return self._closing.is_set()
 
+    def check(self) -> None:
+        """Go on only while the supervisor is open.
+
+        Raises:
+            StoppedError: it is closed.
+        """
+        if self.closing:
+            raise StoppedError("the local stage is being stopped")
+
+    def scratch(self, name: str) -> Path:
+        """A new folder that ends with this run.
+
+        Raises:
+            StoppedError: the supervisor is closed.
+        """
+        self.check()
+        try:
+            return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
+        except FileNotFoundError:  # closed in between
+            raise StoppedError("the local stage is being stopped") from None
+
     def pause(self, seconds: float) -> None:
         """Sleep, unless the supervisor is closed meanwhile.
 
         Raises:
             StoppedError: it was.
         """
-        if self._closing.wait(seconds):
-            raise StoppedError("the local stage is being stopped")
+        self._closing.wait(seconds)
+        self.check()
 
     def start(
         self,
@@ -156,10 +177,9 @@ class Supervisor:
         variables = {key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ}
         variables |= {**(environment or {}), guard.MARK_VARIABLE: self.mark}
         if "TMPDIR" not in variables:
-            variables["TMPDIR"] = tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder)
+            variables["TMPDIR"] = str(self.scratch(name))
         with self._lock:
-            if self.closing:
-                raise StoppedError("the local stage is being stopped")
+            self.check()
             child = Child(name, _open(name, command, variables, cwd, log, piped=piped), log)
             self._children = [other for other in self._children if other.poll() is None]
             self._children.append(child)
@@ -174,8 +194,7 @@ class Supervisor:
         """
         child = self.start(name, command, **settings)
         code = child.wait()
-        if self.closing:
-            raise StoppedError("the local stage is being stopped")
+        self.check()
         if code != 0:
             raise LocalError(f"{name} failed with exit code {code}; the end of {child.log}:\n{child.tail()}")
 

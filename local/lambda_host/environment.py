@@ -12,13 +12,11 @@ import logging
 import secrets
 import shutil
 import signal
-import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import psutil
@@ -80,7 +78,7 @@ class ExecutionEnvironment:
         self.killed_for_memory = False
         self._telemetry = telemetry
         self._log_stream = f"{time.strftime('%Y/%m/%d')}/[{config.version}]{uuid.uuid4().hex}"
-        self._scratch = Path(tempfile.mkdtemp(prefix=f"{config.name}-", dir=supervisor.folder))
+        self._scratch = supervisor.scratch(config.name)
         self._api = RuntimeApi()
         self._started = time.monotonic()
         self._ended = threading.Event()

@@ -26,13 +26,12 @@ STUBBORN = [
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)",
 ]
 # A grandchild in a session of its own, out of reach of its parent's group.
-PARENT_OF_A_RUNAWAY = [
-    sys.executable,
-    "-c",
-    "import subprocess, sys, time;"
-    "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True);"
-    "print(p.pid, flush=True); time.sleep(600)",
-]
+RUNAWAY = """
+import subprocess, sys, time
+p = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+print(p.pid, flush=True)
+time.sleep(600)
+"""
 WHOLE_STAGE = """
 import sys, time
 from local.processes import Supervisor
@@ -75,7 +74,7 @@ def test_a_process_that_ignores_the_polite_request_is_killed() -> None:
 
 def test_a_grandchild_that_left_its_group_is_found() -> None:
     with Supervisor() as supervisor:
-        child = supervisor.start("parent", PARENT_OF_A_RUNAWAY, piped=True)
+        child = supervisor.start("parent", [sys.executable, "-c", RUNAWAY], piped=True)
         assert child.stdout is not None
         runaway = int(child.stdout.readline())
         assert not gone(runaway)
@@ -115,7 +114,7 @@ def test_a_wait_ends_when_the_stage_is_stopped() -> None:
 
 def test_a_failure_shows_the_end_of_the_log(tmp_path: Path) -> None:
     log = tmp_path / "logs" / "x.log"
-    with Supervisor() as supervisor, pytest.raises(LocalError, match="exit code 7(.|\n)*the reason"):
+    with Supervisor() as supervisor, pytest.raises(LocalError, match=r"exit code 7(.|\n)*the reason"):
         supervisor.run("x", [sys.executable, "-c", "print('the reason'); raise SystemExit(7)"], log=log)
 
 
