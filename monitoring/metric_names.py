@@ -70,6 +70,9 @@ DRIFTED_SHARE: Final = Metric("DriftedShare", "None", "Share of those five signa
 
 CONFIDENCE_MEAN: Final = Metric("ConfidenceMean", "None", "Mean confidence of the verdicts in the window")
 CLASS_SHARE: Final = Metric("ClassShare", "None", "Share of a class among the verdicts in the window", by="class")
+SOURCE_SHARE: Final = Metric(
+    "SourceShare", "None", "Share of a tweet source among the verdicts in the window", by="source"
+)
 TEXT_MISSING: Final = Metric(
     "TextMissingShare", "None", "Share of verdicts whose tweet the archive does not hold", threshold=0.2
 )

@@ -28,6 +28,11 @@ SIGNALS: Final[dict[str, Metric]] = {
 }
 """The columns whose distance is published; the other descriptors stand in the report only."""
 
+MAX_SOURCES: Final = 10
+"""Sources that are published, the largest first: each is a metric of its own, and is paid for."""
+
+MAX_SOURCE_NAME: Final = 64
+
 MAX_TEXTS: Final = 5_000
 """Tweets of either side that the text classifier is fitted on and tested with."""
 
@@ -144,6 +149,8 @@ def _count(report: Report) -> None:
         report.add(names.CONFIDENCE_MEAN, current.confidence / current.verdicts)
         report.add(names.TEXT_MISSING, current.text_missing)
         report.add(names.DUPLICATE_SHARE, current.duplicates)
+        for source, count in current.sources.most_common(MAX_SOURCES):
+            report.add(names.SOURCE_SHARE, count / current.verdicts, source[:MAX_SOURCE_NAME])
         for label in LABELS:
             report.add(names.CLASS_SHARE, current.classes[label] / current.verdicts, label.value)
 

@@ -38,6 +38,8 @@ MAX_ROWS: Final = 20_000
 MAX_LABELS: Final = 100_000
 """Labels that are joined, the newest files first."""
 
+UNKNOWN_SOURCE: Final = "unknown"
+
 _LATE: Final = timedelta(hours=1)
 """How much later than its record an object may be, and how much older than its verdict a tweet."""
 
@@ -66,6 +68,7 @@ class Window:
         verdicts: how many there were. ``rows`` may be fewer.
         classes: verdicts by class.
         versions: verdicts by version of the model.
+        sources: verdicts by where their tweets came from.
         confidence: sum over the verdicts.
         rows: a sample, each tweet once.
         labelled: verdicts whose true class is known, from the longer window of labels; a sample too.
@@ -78,6 +81,7 @@ class Window:
     verdicts: int = 0
     classes: Counter[Label] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
     confidence: float = 0.0
     rows: list[Row] = field(default_factory=list)
     labelled: list[Row] = field(default_factory=list)
@@ -203,6 +207,7 @@ class Collector:
         self.window.verdicts += 1
         self.window.classes[verdict.prediction.classification] += 1
         self.window.versions[verdict.version] += 1
+        self.window.sources[verdict.source or UNKNOWN_SOURCE] += 1
         self.window.confidence += verdict.prediction.confidence
 
 

@@ -50,6 +50,7 @@ def window(rows: list[Row], *, labelled: bool = True) -> Window:
         found.classes[row.classification] += 1
         found.confidence += row.confidence
     found.versions["7"] = len(rows)
+    found.sources["x"] = len(rows)
     return found
 
 

@@ -32,6 +32,7 @@ def test_the_window_holds_verdicts_of_its_hours_with_their_tweets() -> None:
     assert window.verdicts == 2
     assert dict(window.classes) == {Label.AGE: 1, Label.RELIGION: 1}
     assert dict(window.versions) == {"3": 1, "4": 1}
+    assert dict(window.sources) == {"unknown": 2}
     assert window.confidence == 1.4
     assert {(row.text, row.lang) for row in window.rows} == {("one", "en"), (None, None)}
     assert window.text_missing == 0.5

@@ -1,0 +1,78 @@
+"""Queries on the metrics that there are: the functions' own, monitoring's own, and those of AWS."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lambdas.common import metric_names as functions
+from monitoring import metric_names as monitoring
+from monitoring.dashboards.spec import RETRAIN, STAGE, Query
+
+LAMBDA: Final = "AWS/Lambda"
+KINESIS: Final = "AWS/Kinesis"
+STATES: Final = "AWS/States"
+
+AWS_METRICS: Final[dict[str, frozenset[str]]] = {
+    LAMBDA: frozenset({"Invocations", "Errors", "Throttles", "Duration", "IteratorAge", "ConcurrentExecutions"}),
+    KINESIS: frozenset(
+        {
+            "IncomingRecords",
+            "IncomingBytes",
+            "WriteProvisionedThroughputExceeded",
+            "ReadProvisionedThroughputExceeded",
+        }
+    ),
+    STATES: frozenset(
+        {"ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionTime"}
+    ),
+}
+"""The metrics of AWS that are drawn. Sources: 'Monitoring Lambda functions', 'Monitoring Kinesis Data Streams' and
+'Monitoring Step Functions' in the services' developer guides."""
+
+
+def function(
+    metric: functions.Metric,
+    service: str,
+    statistic: str = "Sum",
+    *,
+    label: str = "",
+    key: str = "a",
+    hidden: bool = False,
+) -> Query:
+    """A function's own metric, in total."""
+    values = {"service": service, "stage": STAGE, "function_name": f"cyberbullying_{STAGE}_{service}"}
+    dimensions = {name: values[name] for name in metric.dimensions}
+    return Query(key, functions.NAMESPACE, metric.name, dimensions, statistic, label or service, hidden)
+
+
+def function_by(metric: functions.Metric, service: str, *, key: str = "a") -> Query:
+    """A function's own metric, one series per value of its further dimension."""
+    if metric.by is None:
+        raise ValueError(f"{metric.name} has no further dimension")
+    dimensions = {"service": service, "stage": STAGE, metric.by: "*"}
+    return Query(key, functions.NAMESPACE, metric.name, dimensions)
+
+
+def report(metric: monitoring.Metric, *, label: str = "", key: str = "a") -> Query:
+    """A metric of the drift report; of one with a further dimension, one series per value."""
+    dimensions = {"service": monitoring.SERVICE, "stage": STAGE} | ({metric.by: "*"} if metric.by else {})
+    return Query(key, monitoring.NAMESPACE, metric.name, dimensions, "Average", label)
+
+
+def aws_lambda(
+    metric: str, service: str, statistic: str = "Sum", *, label: str = "", key: str = "a", hidden: bool = False
+) -> Query:
+    """What Lambda says of one function."""
+    return Query(
+        key, LAMBDA, metric, {"FunctionName": f"cyberbullying_{STAGE}_{service}"}, statistic, label or service, hidden
+    )
+
+
+def kinesis(metric: str, stream: str, statistic: str = "Sum", *, label: str = "", key: str = "a") -> Query:
+    """What Kinesis says of one stream."""
+    return Query(key, KINESIS, metric, {"StreamName": f"cyberbullying_{STAGE}_{stream}"}, statistic, label or stream)
+
+
+def retrain(metric: str, statistic: str = "Sum", *, label: str = "", key: str = "a") -> Query:
+    """What Step Functions says of the retrain state machine."""
+    return Query(key, STATES, metric, {"StateMachineArn": RETRAIN}, statistic, label)
