@@ -34,7 +34,7 @@ DONE_PREFIX: Final = "redriven/"
 _PATIENT: Final = Retry(attempts=10, cap=5.0)
 
 _ADVICE: Final = {
-    "NoSuchBucket": "there is no such bucket; the streaming stack's outputs name it (FailedRecordsBucket)",
+    "NoSuchBucket": "there is no such bucket; the storage stack's outputs name it",
     "ResourceNotFoundException": "there is no such stream; the streaming stack's outputs name it",
     "AccessDenied": "these credentials may not do that; the command lists, reads, copies and deletes in the bucket",
     "AccessDeniedException": "these credentials may not do that; the command needs kinesis:PutRecords on the stream",

@@ -19,7 +19,8 @@ class Settings(msgspec.Struct, frozen=True):
         failed_records_bucket: name of the bucket where records that cannot be processed are kept.
         champion_refresh_seconds: how long the champion pointer is believed.
         explain: whether verdicts carry reasons.
-        artefact_cache: folder for the model that serves; must be writable.
+        artefact_cache: writable folder for the model that serves. Empty means one below the folder for temporary files,
+            which on Lambda is ``/tmp``, the only writable place.
     """
 
     stage: Text
@@ -28,4 +29,4 @@ class Settings(msgspec.Struct, frozen=True):
     failed_records_bucket: Text
     champion_refresh_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     explain: bool = True
-    artefact_cache: Text = "/tmp/artefacts"  # noqa: S108 - the only folder that a function may write to
+    artefact_cache: str = ""

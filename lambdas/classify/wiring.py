@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from lambdas.classify.service import ClassifyService
@@ -35,7 +36,7 @@ def build(settings: Settings) -> ClassifyService:
         ParameterPointer(ssm, settings.champion_parameter),
         S3Artefacts(s3),
         load,
-        folder=Path(settings.artefact_cache),
+        folder=Path(settings.artefact_cache) if settings.artefact_cache else Path(gettempdir()) / "artefacts",
         refresh_seconds=settings.champion_refresh_seconds,
         meter=meter,
     )

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from lambdas.common.delivery import RequestFaults, fault_code
@@ -50,7 +51,7 @@ class ArtefactStore(Protocol):
     """Where artefacts are kept."""
 
     def fetch(self, location: str, folder: Path) -> None:
-        """Copy an artefact's files into an existing folder.
+        """Copy an artefact's files into a folder that is made for them.
 
         Raises:
             BadArtefactError: a file is missing there.
@@ -77,7 +78,8 @@ class S3Artefacts:
         self._client = client
 
     def fetch(self, location: str, folder: Path) -> None:
-        """Copy an artefact's files into an existing folder."""
+        """Copy an artefact's files into a folder that is made for them."""
+        folder.mkdir()
         bucket, _, prefix = location.removeprefix("s3://").partition("/")
         for name in ARTEFACT_FILES:
             try:
@@ -182,27 +184,23 @@ class ChampionCache(Generic[C]):
         except Exception:
             shutil.rmtree(folder, ignore_errors=True)  # the next attempt fetches it anew
             raise
+        previous = self._serving
         self._classifier, self._serving, self._refused = classifier, pointer, None
         self._meter.count(CHAMPION_LOADED)
         logger.info("a model was taken into service", version=pointer.version, sha256=pointer.sha256)
-        self._forget_all_but(folder)
+        if previous is not None and previous.sha256 != pointer.sha256:
+            # Its space is needed, and a rollback can fetch it again.
+            shutil.rmtree(self._folder / previous.sha256, ignore_errors=True)
 
     def _fetch(self, pointer: ChampionPointer) -> Path:
-        """The artefact's folder on this machine, fetched unless it is there already."""
+        """The artefact's folder on this machine, fetched unless it is there already. Its name is its digest."""
         folder = self._folder / pointer.sha256
         if folder.is_dir():
             return folder
-        partial = folder.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        self._artefacts.fetch(pointer.location, partial)
-        return partial.rename(folder)
-
-    def _forget_all_but(self, folder: Path) -> None:
-        """Free the space of models that serve no more."""
-        for other in self._folder.iterdir():
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self._folder, prefix="fetching-") as partial:
+            self._artefacts.fetch(pointer.location, Path(partial) / folder.name)
+            return (Path(partial) / folder.name).rename(folder)
 
 
 def _detail(error: Exception) -> str | None:

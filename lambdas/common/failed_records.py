@@ -6,7 +6,6 @@ the AWS Lambda developer guide: JSON with metadata of the invocation, and the wh
 
 from __future__ import annotations
 
-from binascii import Error as Base64Error
 from binascii import a2b_base64
 from typing import NamedTuple
 
@@ -92,5 +91,5 @@ def _parked(number: int, line: bytes) -> FailedRecord:
 def _record(where: str, stream_arn: str, partition_key: str, data: str, reason: str) -> FailedRecord:
     try:
         return FailedRecord(stream_name(stream_arn), partition_key, a2b_base64(data, strict_mode=True), reason)
-    except (Base64Error, ValueError):
+    except ValueError:
         raise UnreadableObjectError(f"the data of {where} is not base64") from None

@@ -6,7 +6,6 @@ partial batch response with Kinesis Data Streams and Lambda" of the AWS Lambda d
 
 from __future__ import annotations
 
-from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -89,12 +88,15 @@ def decode_batch(records: Sequence[KinesisRecord], read: Callable[[bytes], T]) -
     keep, place = batch.messages.append, batch.positions.append
     for position, record in enumerate(records):
         try:
-            keep(read(a2b_base64(record["kinesis"]["data"], strict_mode=True)))
+            data = a2b_base64(record["kinesis"]["data"], strict_mode=True)
+        except ValueError:  # binascii.Error is one; so are characters outside ASCII
+            batch.poison.append(Poison(position, Rejection.NOT_BASE64, "the record's data is not base64"))
+            continue
+        try:
+            keep(read(data))
             place(position)
         except PoisonRecordError as error:
             batch.poison.append(Poison(position, error.rejection, error.detail))
-        except (Base64Error, ValueError):  # ValueError: characters outside ASCII
-            batch.poison.append(Poison(position, Rejection.NOT_BASE64, "the record's data is not base64"))
     return batch
 
 

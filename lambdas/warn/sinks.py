@@ -26,6 +26,9 @@ FLAGGED: Final = "CyberbullyingFlagged"
 REFERRED: Final = "TweetReferred"
 DETAIL_TYPES: Final = {Effect.ANNOUNCE_FLAGGED: FLAGGED, Effect.ANNOUNCE_REFERRED: REFERRED}
 
+_ATTRIBUTE_ROOM: Final = 64
+"""Bytes that a message's one attribute takes at most: its name, its type and the longest class."""
+
 _PASSING_FAULTS: Final = {"ThrottlingException", "InternalFailure", "InternalException"}
 
 
@@ -64,8 +67,7 @@ class NotificationSink:
     def send(self, due: Sequence[Due]) -> Delivery:
         """Publish one message for each."""
         messages = [_message(str(index), item.entry) for index, item in enumerate(due)]
-        sizes = [len(message["Message"].encode()) + len(item.entry.classification) + 32 for message, item in
-                 zip(messages, due, strict=True)]  # fmt: skip
+        sizes = [len(message["Message"].encode()) + _ATTRIBUTE_ROOM for message in messages]
         return deliver(messages, sizes, self._send, limits=PUBLISH_LIMITS, retry=self._retry, in_order=False)
 
     def _send(self, messages: Sequence[PublishBatchRequestEntryTypeDef]) -> list[Fault | None]:
