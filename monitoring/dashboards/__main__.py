@@ -19,15 +19,18 @@ from typing import Final
 from monitoring.dashboards.boards import BOARDS
 
 GENERATED: Final = Path(__file__).parent / "generated"
+GRAFANA: Final = "grafana"
+"""The folder of Grafana's files, which holds nothing else: Grafana loads whatever lies in it."""
+
 NATIVE: Final = "cloudwatch.json"
 _TIMEOUT: Final = 30
 
 
 def generated() -> dict[str, str]:
-    """The JSON of every dashboard by its file's name."""
+    """The JSON of every dashboard by its file's path below the generated folder."""
     from monitoring.dashboards import grafana, native  # noqa: PLC0415 - `push` needs no SDK
 
-    return {f"{board.name}.json": grafana.render(board) for board in BOARDS} | {NATIVE: native.render(BOARDS)}
+    return {f"{GRAFANA}/{board.name}.json": grafana.render(board) for board in BOARDS} | {NATIVE: native.render(BOARDS)}
 
 
 def write(folder: Path = GENERATED) -> list[Path]:
@@ -36,9 +39,9 @@ def write(folder: Path = GENERATED) -> list[Path]:
     Returns:
         The files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / GRAFANA).mkdir(parents=True, exist_ok=True)
     files = generated()
-    for stale in set(folder.glob("*.json")) - {folder / name for name in files}:
+    for stale in set(folder.rglob("*.json")) - {folder / name for name in files}:
         stale.unlink()
     for name, content in files.items():
         (folder / name).write_text(content, encoding="utf-8")
@@ -56,9 +59,7 @@ def push(url: str, token: str, folder: Path = GENERATED) -> None:
     Raises:
         OSError: Grafana cannot be reached, or refuses.
     """
-    for path in sorted(folder.glob("*.json")):
-        if path.name == NATIVE:
-            continue
+    for path in sorted((folder / GRAFANA).glob("*.json")):
         body = json.dumps({"dashboard": json.loads(path.read_text(encoding="utf-8")), "overwrite": True}).encode()
         request = urllib.request.Request(  # noqa: S310 - the scheme is checked by main
             f"{url.rstrip('/')}/api/dashboards/db",

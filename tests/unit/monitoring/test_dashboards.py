@@ -14,7 +14,7 @@ from cdk_app.stages import FUNCTIONS, STAGES, TWEET_CLASSIFICATION, TWEET_EVENTS
 from lambdas.common import metric_names as functions
 from monitoring import metric_names as watched
 from monitoring.dashboards import grafana, sources
-from monitoring.dashboards.__main__ import GENERATED, NATIVE, generated, main, write
+from monitoring.dashboards.__main__ import GENERATED, GRAFANA, NATIVE, generated, main, write
 from monitoring.dashboards.boards import BOARDS
 from monitoring.dashboards.operations_board import ITERATOR_AGE_LIMIT
 from monitoring.dashboards.spec import Board, Expression, Panel, Query
@@ -27,18 +27,19 @@ OWN |= {metric.name: metric for metric in watched.METRICS}
 
 def grafana_panels() -> Iterator[dict[str, Any]]:
     for board in BOARDS:
-        dashboard = json.loads((GENERATED / f"{board.name}.json").read_text())
+        dashboard = json.loads((GENERATED / GRAFANA / f"{board.name}.json").read_text())
         yield from (panel for panel in dashboard["panels"] if panel["type"] != "row")
 
 
 def test_the_committed_files_are_what_the_code_generates() -> None:
-    committed = {path.name: path.read_text() for path in GENERATED.iterdir()}
+    files = [path for path in GENERATED.rglob("*") if path.is_file()]
+    committed = {path.relative_to(GENERATED).as_posix(): path.read_text() for path in files}
     assert committed == generated(), "run `python -m monitoring.dashboards write` and commit what it changes"
 
 
 def test_files_of_dashboards_that_are_no_more_are_removed(tmp_path: Path) -> None:
     (tmp_path / "gone.json").write_text("{}")
-    assert {path.name for path in write(tmp_path)} == {path.name for path in tmp_path.iterdir()}
+    assert set(write(tmp_path)) == {path for path in tmp_path.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -138,7 +139,7 @@ def test_a_line_from_below_is_red_below() -> None:
 
 def test_every_variable_that_is_used_is_defined() -> None:
     for board in BOARDS:
-        text = (GENERATED / f"{board.name}.json").read_text()
+        text = (GENERATED / GRAFANA / f"{board.name}.json").read_text()
         dashboard = json.loads(text)
         defined = {variable["name"] for variable in dashboard["templating"]["list"]}
         assert set(re.findall(r"\$\{(\w+)\}", text)) <= defined
