@@ -51,5 +51,6 @@ class Image:
 LAMBDAS: Final = Image("lambdas", folder="lambdas", sources=("moderation",))
 TRAINING: Final = Image("training", folder="training_jobs", sources=("moderation",))
 MLFLOW: Final = Image("mlflow", folder="tracking")
+MONITORING: Final = Image("monitoring", folder="monitoring", sources=("moderation",))
 
-IMAGES: Final = (LAMBDAS, TRAINING, MLFLOW)
+IMAGES: Final = (LAMBDAS, TRAINING, MLFLOW, MONITORING)

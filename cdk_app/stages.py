@@ -116,6 +116,68 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GrafanaSettings:
+    """An Amazon Managed Grafana workspace.
+
+    Attributes:
+        version: of Grafana.
+        authentication: how people sign in: ``AWS_SSO``, which needs IAM Identity Center in the account, or ``SAML``.
+    """
+
+    version: str = "10.4"
+    authentication: str = "AWS_SSO"
+
+    def __post_init__(self) -> None:
+        """Refuse what Managed Grafana would refuse."""
+        if self.authentication not in {"AWS_SSO", "SAML"}:
+            raise StageError(f"authentication is {self.authentication}; Managed Grafana takes AWS_SSO or SAML")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringSettings:
+    """How the champion is watched.
+
+    Attributes:
+        schedule: of the drift report, an EventBridge Scheduler expression, or None for by hand only.
+        schedule_hours: how long at most lies between two reports by that schedule; the alarm on missing data waits for
+            two of them.
+        window_hours: how many hours of verdicts a report compares.
+        label_hours: how far back verdicts are looked up for labels, which come late.
+        minimum_verdicts: below which a report says 'not enough data'.
+        minimum_labels: the same for quality.
+        instance: of the processing job. A report takes 0.4 GB.
+        archive_days: how long tweets and verdicts are kept in the archive.
+        report_days: how long reports are kept.
+        cooldown_hours: how long drift starts no other retraining after one.
+        expects_traffic: whether too few verdicts, or no report at all, is a fault.
+        composite_alarm: False where CloudFormation cannot make one. The alarms that it would combine then start the
+            retraining, which itself looks whether both are raised.
+        grafana: a managed workspace, or None.
+    """
+
+    schedule: str | None = "rate(6 hours)"
+    schedule_hours: int = 6
+    window_hours: float = 24.0
+    label_hours: float = 168.0
+    minimum_verdicts: int = 500
+    minimum_labels: int = 200
+    instance: str = "ml.t3.medium"
+    archive_days: int = 30
+    report_days: int = 400
+    cooldown_hours: int = 72
+    expects_traffic: bool = True
+    composite_alarm: bool = True
+    grafana: GrafanaSettings | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that contradict each other."""
+        if self.archive_days * 24 < self.label_hours:
+            raise StageError("verdicts would leave the archive before their labels are looked up")
+        if self.label_hours < self.window_hours:
+            raise StageError("label_hours must cover the window")
+
+
+@dataclass(frozen=True, kw_only=True)
 class StageConfig:
     """One stage. To add a region, an account, a permissions boundary or an alarm address, set one value.
 
@@ -155,6 +217,7 @@ class StageConfig:
     )
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
 
     def __post_init__(self) -> None:
         """Refuse values that contradict each other."""
@@ -217,6 +280,20 @@ STAGES: Final[dict[str, StageConfig]] = {
             streams=StreamSettings(shards=2, mappings_enabled=False, batching_window_seconds=0, retry_attempts=3),
             tracking=TrackingSettings(hosted=False),
             training=TrainingSettings(launcher=JobLauncher.LOCAL_QUEUE),
+            monitoring=MonitoringSettings(
+                schedule=None,
+                # A demonstration lasts minutes and must not see the one before it.
+                window_hours=1.0,
+                label_hours=1.0,
+                minimum_verdicts=100,
+                minimum_labels=50,
+                archive_days=7,
+                report_days=7,
+                cooldown_hours=1,
+                expects_traffic=False,
+                # The emulator's CloudFormation knows no composite alarms.
+                composite_alarm=False,
+            ),
         ),
         StageConfig(
             name="dev",
@@ -227,11 +304,13 @@ STAGES: Final[dict[str, StageConfig]] = {
             streams=StreamSettings(shards=1),
             classify=FunctionSettings(memory_mb=1024, timeout_seconds=60, concurrency=None),
             warn=FunctionSettings(memory_mb=512, timeout_seconds=60, concurrency=None),
+            monitoring=MonitoringSettings(schedule=None, archive_days=7, report_days=30, expects_traffic=False),
         ),
         StageConfig(
             name="staging",
             streams=StreamSettings(retention_hours=48),
             training=TrainingSettings(schedule="rate(30 days)"),
+            monitoring=MonitoringSettings(schedule="rate(1 day)", schedule_hours=24),
         ),
         StageConfig(
             name="prod",
@@ -248,6 +327,7 @@ STAGES: Final[dict[str, StageConfig]] = {
                 database_backup_days=14,
             ),
             training=TrainingSettings(training_instance="ml.c5.2xlarge", schedule="rate(7 days)"),
+            monitoring=MonitoringSettings(archive_days=90, cooldown_hours=168),
         ),
     )
 }
