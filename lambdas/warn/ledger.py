@@ -124,14 +124,14 @@ class DynamoLedger:
     def _record_together(self, entries: list[Entry], day: str, used: int, outcome: Recorded) -> int:
         """Make up to 99 entries in one transaction; returns how many warnings the day has had then."""
         for attempt in range(self._retry.attempts):
-            entries = within_quota(entries, self._quota - used)
-            issued = sum(entry.status is Status.ISSUED for entry in entries)
-            actions = [self._making(entry) for entry in entries]
+            planned = within_quota(entries, self._quota - used)
+            issued = sum(entry.status is Status.ISSUED for entry in planned)
+            actions = [self._making(entry) for entry in planned]
             if issued:
-                actions.append(self._counting(day, issued, entries[0].expires_at))
+                actions.append(self._counting(day, issued, planned[0].expires_at))
             reasons = self._transact(actions)
             if not reasons:
-                outcome.made.update((entry.key, entry) for entry in entries)
+                outcome.made.update((entry.key, entry) for entry in planned)
                 return used + issued
             taken = {entry.key for entry, reason in zip(entries, reasons, strict=False) if reason == _CONDITION_FAILED}
             outcome.found.update(self.read(list(taken)))
@@ -201,7 +201,7 @@ def quota_key(day: str) -> str:
 
 
 def within_quota(entries: Sequence[Entry], left: int) -> list[Entry]:
-    """The entries, with warnings beyond what is left of the quota held. Once held, an entry stays held."""
+    """The entries, with warnings beyond what is left of the quota held."""
     kept: list[Entry] = []
     for entry in entries:
         if entry.status is Status.ISSUED:

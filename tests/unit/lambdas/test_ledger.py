@@ -119,6 +119,14 @@ def test_an_entry_made_by_somebody_else_in_the_meantime_is_found_and_not_counted
     assert count(table) == 3
 
 
+def test_what_somebody_else_made_leaves_its_share_of_the_quota_to_the_others() -> None:
+    table = FakeDynamoDB()
+    ledger(table, quota=3).record(entries(2), DAY)
+    recorded = ledger(table, quota=3).record(entries(3), DAY)
+    assert set(recorded.found) == {"0#default-1", "1#default-1"}
+    assert recorded.made["2#default-1"].status is Status.ISSUED
+
+
 def test_all_entries_made_by_somebody_else_leave_nothing_to_do() -> None:
     table = FakeDynamoDB()
 
