@@ -1,23 +1,26 @@
-"""Chooses the stacks for a stage: ``cdk deploy --all -c stage=dev``, or ``python -m cdk_app`` for the default stage.
+"""Chooses the stacks for a stage: ``cdk deploy --all -c stage=dev``, or ``python -m cdk_app -c stage=dev``.
 
 Synthesis asks nothing of AWS and nothing of Docker.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 
 from aws_cdk import App
 
 from cdk_app.composition import compose
+from cdk_app.context import app_settings
 from cdk_app.stages import StageError, stage_config
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Synthesise the templates of one stage; returns the exit code."""
-    app = App()
+    app = App(**app_settings(sys.argv[1:] if arguments is None else arguments, os.environ))
     try:
-        stage = stage_config(str(app.node.try_get_context("stage") or "dev"))
+        stage = stage_config(str(app.node.get_context("stage")))
     except StageError as error:
         print(f"cdk_app: {error}. Choose one with -c stage=NAME", file=sys.stderr)
         return 2

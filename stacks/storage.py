@@ -8,8 +8,11 @@ from __future__ import annotations
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
@@ -35,6 +38,7 @@ class StorageStack(Stack):
         warnings: the ledger of warnings.
         key: encrypts the streams, the topics and the table.
         champion: the pointer to the model that serves.
+        alarms: topic that every alarm and every failure notice goes to.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: StageConfig, **kwargs: object) -> None:
@@ -68,6 +72,7 @@ class StorageStack(Stack):
         )
         self.repositories = {image.name: self._repository(image.name) for image in IMAGES}
         self.warnings = self._warnings()
+        self.alarms = self._alarms()
         self.champion = ssm.StringParameter(
             self,
             "Champion",
@@ -124,3 +129,31 @@ class StorageStack(Stack):
             deletion_protection=self._stage.keep_data,
             removal_policy=self._removal,
         )
+
+    def _alarms(self) -> sns.Topic:
+        """The topic; here, so that people need not confirm their subscription again after a redeployment."""
+        topic = sns.Topic(
+            self, "Alarms", topic_name=self._stage.physical("alarms"), master_key=self.key, enforce_ssl=True
+        )
+        # Alarms cannot use a key on behalf of a role: the service itself must be let in, for this account's alarms only.
+        self.key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsPublish",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsPublish",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        if self._stage.alarm_email:
+            topic.add_subscription(subscriptions.EmailSubscription(self._stage.alarm_email))
+        return topic

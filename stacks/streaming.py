@@ -1,35 +1,49 @@
-"""The way of a tweet: in through ``tweet_events``, a verdict out through ``tweet_classification``, and its effects.
+"""The way of a tweet: two streams, the classifier, the warner, and what tells people when either is in trouble.
 
-The wiring and every grant between streams, functions, topics and buckets stand here.
+``tweet_events`` -> classify -> ``tweet_classification`` -> warn -> a topic for warnings and a bus for whoever reviews.
 """
 
 from __future__ import annotations
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from cdk_app.images import LAMBDAS
 from cdk_app.stages import TWEET_CLASSIFICATION, TWEET_EVENTS, StageConfig
-from stacks.constructs.alarms import Alarms
+from lambdas.common import metric_names
+from stacks.constructs import alarms as kinds
+from stacks.constructs.alarms import FIVE_MINUTES, Alarms, Kind
 from stacks.constructs.image_function import ImageFunction
 from stacks.constructs.reasons import acknowledge, wildcard_below
 from stacks.constructs.stream_consumer import StreamConsumer
 from stacks.storage import StorageStack
 
+CHAMPION_REFRESH_SECONDS = 60
+
+OWN_ALARMS: tuple[tuple[Kind, metric_names.Metric, int], ...] = (
+    (kinds.CHAMPION_REJECTED, metric_names.CHAMPION_REJECTED, 1),
+    (kinds.CHAMPION_MISSING, metric_names.CHAMPION_MISSING, 1),
+    (kinds.VERDICTS_FAILED, metric_names.VERDICTS_FAILED, 1),
+    (kinds.WARNINGS_HELD, metric_names.WARNINGS_HELD, 1),
+    (kinds.SINK_FAILED, metric_names.SINK_FAILED, 5),
+    (kinds.PARKED, metric_names.RECORDS_PARKED, 10),
+)
+"""Kinds of alarm on the functions' own metrics, and from how many in five minutes on."""
+
 
 class StreamingStack(Stack):
-    """Both streams, the classifier, the warner, and where their effects go.
+    """Streams, functions, mappings, topics, bus, alarms.
 
     Attributes:
-        tweet_events: tweets in.
-        tweet_classification: verdicts out.
-        alarms_topic: is told of every alarm of the stage.
-        bus: flagged and referred tweets are announced here.
+        tweet_events: the stream of tweets.
+        tweet_classification: the stream of verdicts.
+        classify: the classifier.
+        warn: the warner.
     """
 
     def __init__(
@@ -37,185 +51,153 @@ class StreamingStack(Stack):
     ) -> None:
         """Compose the stack for a stage."""
         super().__init__(scope, construct_id, **kwargs)  # type: ignore[arg-type]
-        self._stage = stage
-        self._storage = storage
+        self._stage, self._storage = stage, storage
         # By name, not by export: stacks that import each other's exports cannot be changed independently.
-        self._artefacts = s3.Bucket.from_bucket_name(self, "Artefacts", stage.bucket("artefacts", self.account))
-        self._failed_records = s3.Bucket.from_bucket_name(
-            self, "FailedRecords", stage.bucket("failed-records", self.account)
-        )
-        self.tweet_events = self._stream(TWEET_EVENTS)
-        self.tweet_classification = self._stream(TWEET_CLASSIFICATION)
-        self.alarms_topic = self._alarms_topic()
-        self.bus = events.EventBus(
+        self._artefacts = self._bucket("Artefacts", "artefacts")
+        self._failed_records = self._bucket("FailedRecords", "failed-records")
+        self._alarms = Alarms(self, "Alarms", stage=stage, topic=storage.alarms)
+        self.tweet_events = self._stream("TweetEvents", TWEET_EVENTS)
+        self.tweet_classification = self._stream("TweetClassification", TWEET_CLASSIFICATION)
+        self.warnings_topic = sns.Topic(
             self,
-            "Announcements",
-            event_bus_name=stage.event_bus,
-            description="Flagged and referred tweets, without text",
+            "Warnings",
+            topic_name=stage.physical("warnings.fifo"),
+            fifo=True,
+            # One group an author: authors do not wait for each other, and a limit of the group is not one of the topic.
+            fifo_throughput_scope=sns.FifoThroughputScope.MESSAGE_GROUP,
+            master_key=storage.key,
+            enforce_ssl=True,
         )
-        self._alarms = Alarms(self, "Alarms", stage=stage, topic=self.alarms_topic)
-        self._classifier()
-        self._warner()
+        self.event_bus = events.EventBus(
+            self, "Bus", event_bus_name=stage.event_bus, description="Flagged and referred tweets, without their text"
+        )
+        self.classify = self._classify()
+        self.warn = self._warn()
+        self._consume("ClassifyTweets", self.classify, self.tweet_events)
+        self._consume("WarnAuthors", self.warn, self.tweet_classification)
         CfnOutput(self, "TweetEventsStream", value=self.tweet_events.stream_name)
         CfnOutput(self, "TweetClassificationStream", value=self.tweet_classification.stream_name)
-        CfnOutput(self, "AlarmsTopicArn", value=self.alarms_topic.topic_arn)
+        CfnOutput(self, "WarningsTopicArn", value=self.warnings_topic.topic_arn)
+        CfnOutput(self, "EventBusName", value=self.event_bus.event_bus_name)
 
-    def _stream(self, thing: str) -> kinesis.Stream:
+    def _stream(self, construct_id: str, name: str) -> kinesis.Stream:
         settings = self._stage.streams
         stream = kinesis.Stream(
             self,
-            thing.title().replace("_", ""),
-            stream_name=self._stage.physical(thing),
-            stream_mode=kinesis.StreamMode.PROVISIONED if settings.shards else kinesis.StreamMode.ON_DEMAND,
+            construct_id,
+            stream_name=self._stage.physical(name),
+            stream_mode=kinesis.StreamMode.ON_DEMAND if settings.shards is None else kinesis.StreamMode.PROVISIONED,
             shard_count=settings.shards,
             retention_period=Duration.hours(settings.retention_hours),
             encryption=kinesis.StreamEncryption.KMS,
             encryption_key=self._storage.key,
+            # What is in a stream is on its way; a stage that keeps its data keeps these records as well.
             removal_policy=RemovalPolicy.RETAIN if self._stage.keep_data else RemovalPolicy.DESTROY,
         )
         acknowledge(
             stream,
-            "Tweets are personal data: with a key of our own, reading them takes a grant on the key, and it can be revoked",
+            "Tweets are personal data: with a key of our own, reading them takes a right to the key, which can be revoked",
             "AwsSolutions-KDS3",
         )
+        refused = stream.metric_write_provisioned_throughput_exceeded(statistic="Sum", period=FIVE_MINUTES)
+        self._alarms.on(name, kinds.STREAM_THROTTLED, refused, periods=2)
         return stream
 
-    def _alarms_topic(self) -> sns.Topic:
-        topic = sns.Topic(
-            self,
-            "AlarmsTopic",
-            topic_name=self._stage.physical("alarms"),
-            master_key=self._storage.key,
-            enforce_ssl=True,
-        )
-        # Alarms publish as the service itself, which therefore needs the key as well as the topic.
-        topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="AlarmsOfThisAccount",
-                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-                actions=["sns:Publish"],
-                resources=[topic.topic_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
-            )
-        )
-        if self._stage.alarm_email:
-            topic.add_subscription(subscriptions.EmailSubscription(self._stage.alarm_email))
-        return topic
-
-    def _classifier(self) -> None:
+    def _classify(self) -> ImageFunction:
         storage = self._storage
-        classifier = ImageFunction(
+        classify = ImageFunction(
             self,
             "Classify",
             stage=self._stage,
             name="classify",
-            repository=storage.repositories["lambdas"],
+            repository=storage.repositories[LAMBDAS.name],
             settings=self._stage.classify,
             environment={
                 "CLASSIFICATION_STREAM": self.tweet_classification.stream_name,
                 "CHAMPION_PARAMETER": storage.champion.parameter_name,
                 "FAILED_RECORDS_BUCKET": self._failed_records.bucket_name,
-                "CHAMPION_REFRESH_SECONDS": "60",
+                "CHAMPION_REFRESH_SECONDS": str(CHAMPION_REFRESH_SECONDS),
                 "EXPLAIN": "true",
                 "ARTEFACT_CACHE": "/tmp/artefacts",  # noqa: S108 - the only folder that a function may write to
             },
         )
-        function = classifier.function
-        self.tweet_classification.grant(function, "kinesis:PutRecords")
-        storage.key.grant_encrypt(function)
-        function.add_to_role_policy(
-            iam.PolicyStatement(
-                sid="Champion", actions=["ssm:GetParameter"], resources=[storage.champion.parameter_arn]
-            )
-        )
-        function.add_to_role_policy(
-            iam.PolicyStatement(
-                sid="Artefacts",
-                actions=["s3:GetObject"],
-                resources=[self._artefacts.arn_for_objects("models/*")],
-            )
+        classify.allow("ReadPointer", ["ssm:GetParameter"], storage.champion.parameter_arn)
+        classify.allow(
+            "ReadModels",
+            ["s3:GetObject"],
+            self._artefacts.arn_for_objects("models/*"),
         )
         acknowledge(
-            function,
-            "Every promoted version lies below its own key; which one is served is the champion pointer's to say",
+            classify.role,
+            "The champion's version, and with it its folder, changes with every promotion",
             wildcard_below(self._stage, "artefacts", "models/*"),
         )
-        self._let_park(classifier, "classify")
-        StreamConsumer(
-            self,
-            "ClassifyTweets",
-            stage=self._stage,
-            name="classify",
-            consumer=classifier,
-            stream=self.tweet_events,
-            failed_records=self._failed_records,
-            alarms=self._alarms,
-        )
-        self._alarms.on_classifier(self._stage)
+        classify.allow("WriteVerdicts", ["kinesis:PutRecords"], self.tweet_classification.stream_arn)
+        classify.allow("EncryptVerdicts", ["kms:GenerateDataKey"], storage.key.key_arn)
+        self._may_park(classify)
+        return classify
 
-    def _warner(self) -> None:
+    def _warn(self) -> ImageFunction:
         storage = self._storage
-        topic = sns.Topic(
-            self,
-            "Warnings",
-            topic_name=f"{self._stage.physical('warnings')}.fifo",
-            fifo=True,
-            # One group a user: users do not wait for each other, and the topic's throughput is that of all groups.
-            fifo_throughput_scope=sns.FifoThroughputScope.MESSAGE_GROUP,
-            master_key=storage.key,
-            enforce_ssl=True,
-        )
-        warner = ImageFunction(
+        warn = ImageFunction(
             self,
             "Warn",
             stage=self._stage,
             name="warn",
-            repository=storage.repositories["lambdas"],
+            repository=storage.repositories[LAMBDAS.name],
             settings=self._stage.warn,
             environment={
                 "WARNINGS_TABLE": storage.warnings.table_name,
-                "NOTIFICATION_TOPIC_ARN": topic.topic_arn,
-                "EVENT_BUS_NAME": self.bus.event_bus_name,
+                "NOTIFICATION_TOPIC_ARN": self.warnings_topic.topic_arn,
+                "EVENT_BUS_NAME": self.event_bus.event_bus_name,
                 "DAILY_WARNING_QUOTA": str(self._stage.daily_warning_quota),
                 "FAILED_RECORDS_BUCKET": self._failed_records.bucket_name,
             },
         )
-        function = warner.function
-        storage.warnings.grant(
-            function, "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"
+        warn.allow(
+            "KeepLedger",
+            ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            storage.warnings.table_arn,
         )
-        storage.key.grant_encrypt_decrypt(function)
-        function.add_to_role_policy(
-            iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic.topic_arn])
+        warn.allow("SendWarnings", ["sns:Publish"], self.warnings_topic.topic_arn)
+        warn.allow("Announce", ["events:PutEvents"], self.event_bus.event_bus_arn)
+        warn.allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], storage.key.key_arn)
+        self._may_park(warn)
+        return warn
+
+    def _may_park(self, function: ImageFunction) -> None:
+        keys = f"{function.name}/*"
+        function.allow("ParkRecords", ["s3:PutObject"], self._failed_records.arn_for_objects(keys))
+        acknowledge(
+            function.role,
+            "Each batch's parked records are an object of their own, below the function's prefix",
+            wildcard_below(self._stage, "failed-records", keys),
         )
-        function.add_to_role_policy(
-            iam.PolicyStatement(sid="Announce", actions=["events:PutEvents"], resources=[self.bus.event_bus_arn])
-        )
-        self._let_park(warner, "warn")
+
+    def _bucket(self, construct_id: str, thing: str) -> s3.IBucket:
+        return s3.Bucket.from_bucket_name(self, construct_id, self._stage.bucket(thing, self.account))
+
+    def _consume(self, construct_id: str, consumer: ImageFunction, stream: kinesis.Stream) -> None:
         StreamConsumer(
             self,
-            "WarnOfVerdicts",
+            construct_id,
             stage=self._stage,
-            name="warn",
-            consumer=warner,
-            stream=self.tweet_classification,
+            consumer=consumer,
+            stream=stream,
+            key=self._storage.key,
             failed_records=self._failed_records,
             alarms=self._alarms,
         )
-        self._alarms.on_warner(self._stage)
-        CfnOutput(self, "WarningsTopicArn", value=topic.topic_arn)
+        for kind, measure, threshold in OWN_ALARMS:
+            if consumer.name in measure.services:
+                self._alarms.on(consumer.name, kind, self._own_metric(measure, consumer.name), threshold=threshold)
 
-    def _let_park(self, consumer: ImageFunction, name: str) -> None:
-        consumer.function.add_to_role_policy(
-            iam.PolicyStatement(
-                sid="Park",
-                actions=["s3:PutObject"],
-                resources=[self._failed_records.arn_for_objects(f"{name}/*")],
-            )
+    def _own_metric(self, measure: metric_names.Metric, service: str) -> cloudwatch.Metric:
+        values = {"service": service, "stage": self._stage.name}
+        return cloudwatch.Metric(
+            namespace=metric_names.NAMESPACE,
+            metric_name=measure.name,
+            dimensions_map={name: values[name] for name in measure.dimensions},
+            statistic="Sum",
+            period=FIVE_MINUTES,
         )
-        if consumer.function.role is not None:
-            acknowledge(
-                consumer.function.role,
-                "Objects below one prefix of one bucket: their keys are made of what they hold",
-                wildcard_below(self._stage, "failed-records", f"{name}/*"),
-            )

@@ -1,30 +1,133 @@
-"""Alarms that say what is wrong, how bad it is and which page of the runbook to open."""
+"""Alarms that say what is wrong, what to do first, and which page of the runbook to open."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdk_app.stages import StageConfig
-from lambdas.common.metric_names import (
-    CHAMPION_MISSING,
-    CHAMPION_REJECTED,
-    NAMESPACE,
-    RECORDS_PARKED,
-    SINK_FAILED,
-    VERDICTS_FAILED,
-    WARNINGS_HELD,
-    Metric,
-)
 
 RUNBOOKS: Final = "docs/runbooks"
-_FIVE_MINUTES: Final = Duration.minutes(5)
+MINUTE: Final = Duration.minutes(1)
+FIVE_MINUTES: Final = Duration.minutes(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of alarm.
+
+    Attributes:
+        name: of the alarm, after the stage and what it is about.
+        runbook: the page's name, without the folder and the ending.
+        meaning: what is wrong, for whoever is woken up.
+        first: what to do first.
+    """
+
+    name: str
+    runbook: str
+    meaning: str
+    first: str
+
+
+ITERATOR_AGE: Final = Kind(
+    "iterator_age",
+    "iterator-age",
+    "The function is behind its stream.",
+    "Look for errors and throttles; without either, add shards or parallelization.",
+)
+ERRORS: Final = Kind(
+    "errors",
+    "function-errors",
+    "Invocations fail as a whole; their batches are being retried.",
+    "Read the error in the function's log.",
+)
+THROTTLES: Final = Kind(
+    "throttles",
+    "throttles",
+    "Invocations are refused for want of concurrency.",
+    "Raise the stage's concurrency, or the account's limit.",
+)
+LOST_BATCHES: Final = Kind(
+    "lost_batches",
+    "failure-destination",
+    "Records that were given up could not be written to the failure destination.",
+    "Stop the mapping, then mend the bucket or the rights.",
+)
+GIVEN_UP: Final = Kind(
+    "records_given_up",
+    "records-given-up",
+    "The mapping gave up on records; they lie in the failure destination.",
+    "Find the cause in the function's log, then put them back with lambdas.redrive.",
+)
+PARKED: Final = Kind(
+    "records_parked",
+    "records-parked",
+    "Records that can never be processed are being set aside.",
+    "Read their reasons and tell the source.",
+)
+CHAMPION_REJECTED: Final = Kind(
+    "champion_rejected",
+    "champion-rejected",
+    "A promoted model was refused; the old one keeps serving.",
+    "Roll the pointer back, then look into the artefact.",
+)
+CHAMPION_MISSING: Final = Kind(
+    "champion_missing",
+    "champion-missing",
+    "There is no model to serve; batches are being turned back.",
+    "Promote a model before the tweets leave the stream.",
+)
+VERDICTS_FAILED: Final = Kind(
+    "verdicts_failed",
+    "verdicts-failed",
+    "Verdicts could not be written to tweet_classification; they are retried.",
+    "See whether the stream refuses writes.",
+)
+WARNINGS_HELD: Final = Kind(
+    "warnings_held",
+    "warnings-held",
+    "The daily quota is used up; warnings are kept back.",
+    "Find out why there are so many before raising it.",
+)
+SINK_FAILED: Final = Kind(
+    "sink_failed",
+    "sink-failed",
+    "Warnings or announcements do not reach their sink; they are retried.",
+    "Look at the sink that the function's log names.",
+)
+STREAM_THROTTLED: Final = Kind(
+    "writes_throttled",
+    "stream-throttled",
+    "The stream refuses writes; whoever writes must retry.",
+    "Add shards, or give an on-demand stream a quarter of an hour to grow.",
+)
+RETRAIN_FAILED: Final = Kind(
+    "failed",
+    "retrain-failed",
+    "A retrain did not come to its end; the champion keeps serving.",
+    "Open the execution and read the cause of the failed state.",
+)
+MLFLOW_UNREACHABLE: Final = Kind(
+    "unreachable",
+    "mlflow-unreachable",
+    "There has been no healthy MLflow server for a while; retrains will fail.",
+    "Look at the group's activity, then at the server's log.",
+)
+MLFLOW_DATABASE: Final = Kind(
+    "storage",
+    "mlflow-database",
+    "The tracking server's database is running out of storage.",
+    "Delete old runs, or raise the storage.",
+)
+
+KINDS: Final[tuple[Kind, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
+"""All of them; each has its page in the runbooks."""
 
 
 class Alarms(Construct):
@@ -43,114 +146,44 @@ class Alarms(Construct):
         self._stage = stage
         self._action = actions.SnsAction(topic)
 
-    def on(  # noqa: PLR0917 - read as a table
+    def on(
         self,
-        name: str,
+        subject: str,
+        kind: Kind,
         metric: cloudwatch.IMetric,
-        threshold: float,
-        runbook: str,
-        meaning: str,
-        periods: int = 1,
         *,
-        statistic_needs_data: bool = False,
+        threshold: float = 1,
+        periods: int = 1,
+        below: bool = False,
+        silence_is_a_fault: bool = False,
     ) -> cloudwatch.Alarm:
         """Make one alarm.
 
         Args:
-            name: of the alarm, after the stage.
+            subject: what the alarm is about.
+            kind: of alarm.
             metric: with statistic and period.
             threshold: from which on it is raised.
-            runbook: the page's name, without the folder and the ending.
-            meaning: one sentence for whoever is woken up.
-            periods: how many periods in a row.
-            statistic_needs_data: whether silence is itself a fault.
+            periods: how many of the metric's periods in a row.
+            below: whether low values are the bad ones; then it is raised below the threshold.
+            silence_is_a_fault: whether no data is as bad as bad data.
         """
+        name = f"{subject}_{kind.name}"
         alarm = cloudwatch.Alarm(
             self,
             name.title().replace("_", ""),
             alarm_name=self._stage.physical(name),
-            alarm_description=f"{meaning} Runbook: {RUNBOOKS}/{runbook}.md",
+            alarm_description=f"{subject}: {kind.meaning} {kind.first} Runbook: {RUNBOOKS}/{kind.runbook}.md",
             metric=metric,
             threshold=threshold,
             evaluation_periods=periods,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+            if below
+            else cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING
-            if statistic_needs_data
+            if silence_is_a_fault
             else cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(self._action)
         alarm.add_ok_action(self._action)
         return alarm
-
-    def on_consumer(self, name: str, function: lambda_.IFunction, stage: StageConfig) -> None:
-        """The alarms that every consumer of a stream has."""
-        age_limit = stage.iterator_age_alarm_seconds
-        self.on(
-            f"{name}_iterator_age",
-            function.metric("IteratorAge", statistic="Maximum", period=Duration.minutes(1)),
-            age_limit * 1000,
-            "iterator-age",
-            f"The function {name} is more than {age_limit} s behind its stream.",
-            periods=3,
-        )
-        self.on(
-            f"{name}_errors",
-            function.metric_errors(period=_FIVE_MINUTES),
-            3,
-            "function-errors",
-            f"Invocations of the function {name} fail as a whole; their batches are being retried.",
-        )
-        self.on(
-            f"{name}_throttles",
-            function.metric_throttles(period=_FIVE_MINUTES),
-            10,
-            "throttles",
-            f"Invocations of the function {name} are refused for want of concurrency.",
-            periods=2,
-        )
-        self.on(
-            f"{name}_lost_batches",
-            function.metric("DestinationDeliveryFailures", statistic="Sum", period=_FIVE_MINUTES),
-            1,
-            "failure-destination",
-            f"Records that the function {name} gave up on could not be written to the failure destination.",
-        )
-        self.on(
-            f"{name}_records_parked",
-            own_metric(RECORDS_PARKED, name, stage),
-            10,
-            "records-parked",
-            f"Records that the function {name} can never process are being set aside.",
-        )
-
-    def on_classifier(self, stage: StageConfig) -> None:
-        """The alarms that only the classifier has."""
-        rows = (
-            (CHAMPION_REJECTED, 1, "champion-rejected", "A promoted model was refused; the old one keeps serving."),
-            (CHAMPION_MISSING, 1, "champion-missing", "There is no model to serve; batches are being turned back."),
-            (VERDICTS_FAILED, 1, "verdicts-failed", "Verdicts could not be written to tweet_classification."),
-        )
-        for metric, threshold, runbook, meaning in rows:
-            name = runbook.replace("-", "_")
-            self.on(f"classify_{name}", own_metric(metric, "classify", stage), threshold, runbook, meaning)
-
-    def on_warner(self, stage: StageConfig) -> None:
-        """The alarms that only the warner has."""
-        rows = (
-            (WARNINGS_HELD, 1, "warnings-held", "The daily quota is used up; warnings are kept back."),
-            (SINK_FAILED, 5, "sink-failed", "Warnings or announcements do not reach their sink; they are retried."),
-        )
-        for metric, threshold, runbook, meaning in rows:
-            name = runbook.replace("-", "_")
-            self.on(f"warn_{name}", own_metric(metric, "warn", stage), threshold, runbook, meaning)
-
-
-def own_metric(metric: Metric, service: str, stage: StageConfig) -> cloudwatch.Metric:
-    """A metric that the functions emit, summed over five minutes."""
-    return cloudwatch.Metric(
-        namespace=NAMESPACE,
-        metric_name=metric.name,
-        dimensions_map={"service": service, "stage": stage.name},
-        statistic="Sum",
-        period=_FIVE_MINUTES,
-    )

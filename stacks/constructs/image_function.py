@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aws_cdk import Duration, RemovalPolicy
@@ -33,6 +33,8 @@ class ImageFunction(Construct):
         function: the function itself, to grant things to.
         alias: what triggers invoke; moves to a new version with every deployment that changes something.
         log_group: of the function.
+        name: of the folder below ``lambdas``.
+        role: what the function may do; see :meth:`allow`.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class ImageFunction(Construct):
             environment: the function's settings; those that every function has are added.
         """
         super().__init__(scope, construct_id)
+        self.name = name
         self.log_group = logs.LogGroup(
             self,
             "Logs",
@@ -65,6 +68,7 @@ class ImageFunction(Construct):
             retention=RETENTION[stage.log_retention_days],
             removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
         )
+        self.role = self._role()
         self.function = lambda_.DockerImageFunction(
             self,
             "Function",
@@ -78,7 +82,7 @@ class ImageFunction(Construct):
             timeout=Duration.seconds(settings.timeout_seconds),
             reserved_concurrent_executions=settings.concurrency,
             tracing=lambda_.Tracing.ACTIVE,
-            role=self._role(),
+            role=self.role,
             log_group=self.log_group,
             environment={
                 "STAGE": stage.name,
@@ -89,6 +93,10 @@ class ImageFunction(Construct):
             },
         )
         self.alias = lambda_.Alias(self, "Alias", alias_name=ALIAS, version=self.function.current_version)
+
+    def allow(self, what: str, actions: Sequence[str], resource: str) -> None:
+        """Let the function do something: ``what`` names the statement, and no action has a wildcard."""
+        self.role.add_to_policy(iam.PolicyStatement(sid=what, actions=list(actions), resources=[resource]))
 
     def _role(self) -> iam.Role:
         """A role that may write its own log and its traces, and nothing else until something is granted."""
