@@ -154,7 +154,7 @@ def _read_file(path: Path, name: str, faults: _Faults) -> Iterator[LabelledTweet
             header = next(reader, None)
             if header is None:
                 raise InputError(f"{name}: the file is empty")
-            columns = _columns(header, name)
+            row, columns = 1, _columns(header, name)
             for row, fields in enumerate(reader, start=2):
                 tweet = _read_row(fields, columns, (name, row), faults)
                 if tweet is not None:

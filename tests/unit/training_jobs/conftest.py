@@ -1,0 +1,67 @@
+"""One small training, done once: its prepared data, its validation twin and its refit."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.training import FakeTracker, labelled_rows, write_csv
+from training_jobs.folders import Folders
+from training_jobs.prepare import prepare
+from training_jobs.tracking import NullTracker
+from training_jobs.train import TrainingSettings, train
+
+CANDIDATE = "naive_bayes"
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Entry points configure the root logger; give every test its own."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(tmp_path / "ml")
+
+
+@pytest.fixture
+def tracker(tmp_path: Path) -> FakeTracker:
+    return FakeTracker(tmp_path / "tracked")
+
+
+@pytest.fixture(scope="session")
+def small_training(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``prepared``, ``candidate`` and ``model``, as jobs of one execution leave them."""
+    base = tmp_path_factory.mktemp("small-training")
+    step = Folders(base / "prepare")
+    write_csv(step.base / "processing/input/labelled/tweets.csv", labelled_rows(60))
+    prepare(step, NullTracker())
+    shutil.copytree(step.processing_output("prepared"), base / "prepared")
+    for name, refit in (("candidate", False), ("model", True)):
+        job = Folders(base / f"job-{name}")
+        shutil.copytree(base / "prepared", job.base / "input/data/prepared")
+        train(job, NullTracker(), TrainingSettings(CANDIDATE, refit=refit))
+        shutil.copytree(job.model, base / name)
+    return base
+
+
+@pytest.fixture
+def gate_inputs(small_training: Path, folders: Folders) -> Folders:
+    """The folders of an evaluation job: the prepared data as files, the models as SageMaker packs them."""
+    inputs = folders.base / "processing/input"
+    shutil.copytree(small_training / "prepared", inputs / "prepared")
+    for name in ("candidate", "model"):
+        (inputs / name).mkdir()
+        with tarfile.open(inputs / name / "model.tar.gz", "w:gz") as archive:
+            archive.add(small_training / name, arcname=".")
+    return folders

@@ -1,0 +1,90 @@
+"""Exit codes and failure files."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+
+import pytest
+from botocore.exceptions import ClientError
+
+from moderation.errors import BadArtefactError
+from training_jobs import entrypoint
+from training_jobs.errors import InputError, JobError, TrackingError
+from training_jobs.folders import Folders
+
+SECRET = "the text of somebody's tweet"  # noqa: S105 - what must not leak
+STEPS = ("prepare", "train", "evaluate", "register", "promote", "local_run")
+
+
+def failing(error: Exception) -> entrypoint.Work:
+    def work(folders: Folders) -> None:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("row 3 is odd"), 2),
+        (JobError("the copy differs"), 1),
+        (TrackingError("the server is away"), 1),
+        (BadArtefactError("the digest differs"), 1),
+        (FileNotFoundError(2, "No such file or directory", "x"), 1),
+        (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject"), 1),
+        (ValueError("something odd"), 1),
+    ],
+)
+def test_exit_codes_and_the_failure_file(folders: Folders, error: Exception, code: int) -> None:
+    assert entrypoint.run(failing(error), folders) == code
+    assert folders.failure_file.read_text()
+
+
+def test_work_that_succeeds_leaves_no_failure(folders: Folders) -> None:
+    assert entrypoint.run(lambda places: places.write_message({}), folders) == 0
+    assert not folders.failure_file.exists()
+
+
+def test_known_errors_are_quoted(folders: Folders) -> None:
+    entrypoint.run(failing(InputError("tweets.csv: row 3 is odd")), folders)
+    assert folders.failure_file.read_text() == "tweets.csv: row 3 is odd"
+
+
+def test_an_unexpected_error_is_named_but_not_quoted(folders: Folders, capsys: pytest.CaptureFixture[str]) -> None:
+    entrypoint.run(failing(ValueError(SECRET)), folders)
+    assert folders.failure_file.read_text().startswith("unexpected ValueError in test_entrypoint.py:")
+    printed = capsys.readouterr()
+    assert "in work" in printed.out  # the way there
+    assert SECRET not in printed.out + printed.err
+
+
+def test_a_folder_that_cannot_be_written_does_not_hide_the_reason(
+    folders: Folders, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders.base.write_text("in the way")
+    assert entrypoint.run(failing(InputError("row 3 is odd")), folders) == 2
+    assert "row 3 is odd" in capsys.readouterr().out
+
+
+def test_libraries_do_not_talk_at_info() -> None:
+    entrypoint.start_logging()
+    assert logging.getLogger("training_jobs.prepare").isEnabledFor(logging.INFO)
+    assert not logging.getLogger("botocore.credentials").isEnabledFor(logging.INFO)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_entry_point_explains_itself(step: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main = importlib.import_module(f"training_jobs.{step}").main
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    assert f"python -m training_jobs.{step}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_unknown_options_are_usage_errors(step: str) -> None:
+    main = importlib.import_module(f"training_jobs.{step}").main
+    with pytest.raises(SystemExit) as exit_:
+        main(["--no-such-option"])
+    assert exit_.value.code == 2
