@@ -33,6 +33,7 @@ class StorageStack(Stack):
         data: labelled tweets to train on, prefix ``labelled/``.
         artefacts: runs of the retrain state machine, prefix ``runs/``, and promoted models, prefix ``models/``.
         reports: of monitoring.
+        archive: both streams, prefix ``archive/``, and true classes that people bring, prefix ``labels/``.
         failed_records: what could not be processed, whole and with its reason.
         repositories: by image name.
         warnings: the ledger of warnings.
@@ -61,7 +62,19 @@ class StorageStack(Stack):
             "Reports",
             stage=stage,
             thing="reports",
-            rules=[s3.LifecycleRule(id="reports", expiration=Duration.days(400))],
+            rules=[s3.LifecycleRule(id="reports", expiration=Duration.days(stage.monitoring.report_days))],
+        )
+        self.archive = PrivateBucket(
+            self,
+            "Archive",
+            stage=stage,
+            thing="archive",
+            rules=[
+                s3.LifecycleRule(
+                    id=prefix, prefix=f"{prefix}/", expiration=Duration.days(stage.monitoring.archive_days)
+                )
+                for prefix in ("archive", "undelivered")
+            ],
         )
         self.failed_records = PrivateBucket(
             self,
@@ -84,6 +97,8 @@ class StorageStack(Stack):
         for name, bucket in (
             ("Data", self.data),
             ("Artefacts", self.artefacts),
+            ("Reports", self.reports),
+            ("Archive", self.archive),
             ("FailedRecords", self.failed_records),
         ):
             CfnOutput(self, f"{name}Bucket", value=bucket.bucket_name)
