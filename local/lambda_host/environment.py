@@ -32,6 +32,7 @@ INIT_SECONDS: Final = 10.0
 """What the initialisation may take before the first invocation; after that it counts as part of one."""
 
 _WATCH_SECONDS: Final = 0.25
+_TMP: Final = "/tmp"  # noqa: S108 - the name that functions know, not a folder that is used
 _MEGABYTE: Final = 1 << 20
 
 
@@ -156,12 +157,10 @@ class ExecutionEnvironment:
     def _environment(self, endpoint: str) -> dict[str, str]:
         config = self.config
         return {
-            # What /tmp is on Lambda, one for each environment.
             "TMPDIR": str(self._scratch),
-            "ARTEFACT_CACHE": str(self._scratch / "artefacts"),
             # Nobody takes X-Ray segments here; the header is passed on all the same.
             "POWERTOOLS_TRACE_DISABLED": "true",
-            **config.variables,
+            **{name: self._moved(value) for name, value in config.variables.items()},
             **aws.environment(endpoint),
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_LAMBDA_FUNCTION_NAME": config.name,
@@ -177,6 +176,10 @@ class ExecutionEnvironment:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
+
+    def _moved(self, value: str) -> str:
+        """A value that leads below ``/tmp``, of which every environment on Lambda has its own, moved to ours."""
+        return f"{self._scratch}{value.removeprefix(_TMP)}" if value.startswith(f"{_TMP}/") else value
 
     def _read_output(self) -> None:
         output = self._child.stdout

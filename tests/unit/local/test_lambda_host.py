@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from local.lambda_host.environment import ExecutionEnvironment, FunctionConfig, new_trace_id
+from local.lambda_host.environment import _TMP, ExecutionEnvironment, FunctionConfig, new_trace_id
 from local.lambda_host.host import function_name
 from local.lambda_host.pool import Pool, ThrottledError
 from local.lambda_host.runtime_api import MAX_RESPONSE_BYTES
@@ -170,7 +170,10 @@ def test_an_answer_that_is_too_large_is_refused(make: Make) -> None:
 
 def test_an_environment_has_a_tmp_of_its_own_which_ends_with_it(make: Make) -> None:
     environment = make()
+    assert environment._moved(f"{_TMP}/cache") == f"{environment._scratch}/cache"
+    assert environment._moved(f"{_TMP}file") == f"{_TMP}file"
     folder, _ = call(environment, {"do": "write"})
+    assert folder == str(environment._scratch)
     assert (Path(folder) / "left").exists()
     environment.close()
     wait_for(lambda: not Path(folder).exists())
