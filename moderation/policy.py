@@ -1,15 +1,13 @@
-"""From scores to decisions, and from decisions to effects.
+"""From scores to decisions.
 
 A decision is made on the probability of harm, ``1 - P(not_cyberbullying)``, against the thresholds of the harmful
 class that is most likely: a tweet whose harm is certain but whose kind is not (a third religion, a third ethnicity,
-a third gender) must not slip through because no single class is sure.
-
-Effects are only named here. Whoever applies them does it once per tweet and policy, counted and capped.
+a third gender) must not slip through because no single class is sure. What follows from a decision is in
+:mod:`moderation.effects`.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from moderation.errors import BadArtefactError
 from moderation.labels import HARMFUL, HARMLESS, LABELS, Label
-from moderation.messages import ClassificationEvent, Decision
+from moderation.messages import Decision
 
 DECISIONS: Final[tuple[Decision, ...]] = (Decision.PASS, Decision.REFER, Decision.FLAG)
 """Every decision, by severity; :func:`decide` returns indices into it."""
@@ -68,36 +66,3 @@ def decide(scores: NDArray[np.floating], thresholds: Thresholds) -> tuple[NDArra
     # Never flag what the verdict itself calls harmless: a person decides about such a contradiction.
     decisions[(harm >= flag) & (classes != _HARMLESS_COLUMN)] = _FLAG
     return classes, decisions
-
-
-class Effect(StrEnum):
-    """Something that is to happen because of a decision."""
-
-    RECORD_WARNING = "record_warning"
-    NOTIFY = "notify"
-    ANNOUNCE_FLAGGED = "announce_flagged"
-    ANNOUNCE_REFERRED = "announce_referred"
-
-
-class WarningPolicy(msgspec.Struct, frozen=True):
-    """Which effects each decision has. A new name lets a tweet be acted on once more, so change it with care."""
-
-    name: str
-    effects: dict[Decision, tuple[Effect, ...]]
-
-    def effects_of(self, verdict: ClassificationEvent) -> tuple[Effect, ...]:
-        """The effects of one verdict, in the order in which to apply them; empty for a tweet that passes."""
-        return self.effects.get(verdict.prediction.decision, ())
-
-    def key_of(self, verdict: ClassificationEvent) -> str:
-        """What makes an effect the same effect: the tweet and the policy, whichever model or delivery it was."""
-        return f"{verdict.prediction.tweet_id}#{self.name}"
-
-
-DEFAULT_POLICY: Final = WarningPolicy(
-    name="default-1",
-    effects={
-        Decision.FLAG: (Effect.RECORD_WARNING, Effect.NOTIFY, Effect.ANNOUNCE_FLAGGED),
-        Decision.REFER: (Effect.ANNOUNCE_REFERRED,),
-    },
-)

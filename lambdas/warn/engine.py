@@ -26,8 +26,8 @@ from lambdas.common.telemetry import Meter, logger
 from lambdas.warn.entries import Entry, Status, new_entry
 from lambdas.warn.ledger import Ledger, LedgerUnavailableError
 from lambdas.warn.sinks import Due, Sink
+from moderation.effects import Effect, WarningPolicy
 from moderation.messages import ClassificationEvent
-from moderation.policy import Effect, WarningPolicy
 
 _STATUS_METRICS: dict[Status, Metric] = {
     Status.ISSUED: WARNINGS_ISSUED,

@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
+from moderation.effects import Effect, WarningPolicy
 from moderation.labels import Label
 from moderation.messages import ClassificationEvent, Decision, timestamp
-from moderation.policy import Effect, WarningPolicy
 
 RETENTION: Final = timedelta(days=90)
 """How long an entry is kept, and with it the memory that a tweet was acted upon."""

@@ -1,7 +1,7 @@
 """The warn function: verdicts in, effects out.
 
 A batch of ``tweet_classification`` is decoded, acted upon in one call, and answered with the first record to be
-retried. Which effects a verdict has is said by ``moderation.policy``; how they are applied by ``engine.py``.
+retried. Which effects a verdict has is said by ``moderation.effects``; how they are applied by ``engine.py``.
 """
 
 from __future__ import annotations

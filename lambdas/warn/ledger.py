@@ -16,7 +16,7 @@ import msgspec
 
 from lambdas.common.delivery import Retry
 from lambdas.warn.entries import Entry, Status
-from moderation.policy import Effect
+from moderation.effects import Effect
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

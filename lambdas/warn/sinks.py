@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from lambdas.common.delivery import Delivery, Fault, Limits, Retry, deliver
 from lambdas.warn.entries import Entry, encode_notice
-from moderation.policy import Effect
+from moderation.effects import Effect
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -12,7 +12,7 @@ from lambdas.warn.ledger import DynamoLedger
 from lambdas.warn.service import WarnService
 from lambdas.warn.settings import Settings
 from lambdas.warn.sinks import EventSink, NotificationSink
-from moderation.policy import DEFAULT_POLICY
+from moderation.effects import DEFAULT_POLICY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -15,10 +15,10 @@ from lambdas.common.parking import parked
 from lambdas.warn.entries import Notice, new_entry
 from lambdas.warn.sinks import Due, EventSink, NotificationSink
 from moderation.classifier import Classifier
+from moderation.effects import DEFAULT_POLICY, Effect
 from moderation.errors import PoisonRecordError, Rejection
 from moderation.labels import LABELS, Label
 from moderation.messages import Decision, decode_classification_event, decode_tweet_event, encode
-from moderation.policy import DEFAULT_POLICY, Effect
 from tests.fakes import records
 from tests.fakes.artefact import DOUBTFUL, HARMLESS_TEXT, insult, keyword_model
 from tests.fakes.aws import FakeEvents, FakeSns, as_client

@@ -19,9 +19,9 @@ from lambdas.warn.sinks import Due, EventSink, NotificationSink
 from local import emulator
 from local.aws import Clients
 from local.processes import Supervisor
+from moderation.effects import DEFAULT_POLICY, Effect
 from moderation.errors import BadArtefactError
 from moderation.messages import Decision
-from moderation.policy import DEFAULT_POLICY, Effect
 from tests.fakes import records
 from tests.fakes.aws import FakeDynamoDB, FakeEvents, FakeKinesis, FakeS3, FakeSns, FakeSsm, as_client
 from tests.fakes.time import noted_retry

@@ -10,7 +10,7 @@ from lambdas.common.delivery import Delivery
 from lambdas.warn.entries import Entry, Status
 from lambdas.warn.ledger import LedgerUnavailableError, Recorded, within_quota
 from lambdas.warn.sinks import Due
-from moderation.policy import Effect
+from moderation.effects import Effect
 
 
 class MemoryLedger:

@@ -24,8 +24,8 @@ from lambdas.warn.entries import Status
 from lambdas.warn.ledger import DynamoLedger, LedgerUnavailableError
 from lambdas.warn.service import WarnService
 from lambdas.warn.sinks import EventSink, NotificationSink, Sink
+from moderation.effects import DEFAULT_POLICY, Effect
 from moderation.messages import ClassificationEvent, Decision, decode_classification_event, encode
-from moderation.policy import DEFAULT_POLICY, Effect
 from tests.fakes import records
 from tests.fakes.aws import FakeDynamoDB, FakeEvents, FakeS3, FakeSns, Killed, as_client, cancelled
 from tests.fakes.meter import RecordingMeter

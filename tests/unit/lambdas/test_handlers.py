@@ -55,7 +55,7 @@ from lambdas.common.parking import Parking
 from lambdas.common.telemetry import meter
 from lambdas.warn.engine import Engine
 from lambdas.warn.service import WarnService
-from moderation.policy import DEFAULT_POLICY, Effect
+from moderation.effects import DEFAULT_POLICY, Effect
 from tests.fakes.aws import FakeS3
 from tests.fakes.warning import MemoryLedger, MemorySink
 

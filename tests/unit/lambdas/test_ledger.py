@@ -9,8 +9,8 @@ import pytest
 
 from lambdas.warn.entries import Entry, Status, new_entry
 from lambdas.warn.ledger import DynamoLedger, LedgerUnavailableError, quota_key
+from moderation.effects import DEFAULT_POLICY, Effect
 from moderation.messages import Decision
-from moderation.policy import DEFAULT_POLICY, Effect
 from tests.fakes import records
 from tests.fakes.aws import FakeDynamoDB, as_client, cancelled, client_error
 from tests.fakes.aws import TransactionInProgressError as InProgress

@@ -12,8 +12,8 @@ from botocore.exceptions import EndpointConnectionError
 from lambdas.common.delivery import NOT_TRIED
 from lambdas.warn.entries import new_entry
 from lambdas.warn.sinks import Due, EventSink, NotificationSink
+from moderation.effects import DEFAULT_POLICY, Effect
 from moderation.messages import Decision
-from moderation.policy import DEFAULT_POLICY, Effect
 from tests.fakes import records
 from tests.fakes.aws import FakeEvents, FakeSns, as_client, client_error
 from tests.fakes.time import noted_retry

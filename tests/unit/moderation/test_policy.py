@@ -6,10 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from moderation.effects import DEFAULT_POLICY, Effect
 from moderation.errors import BadArtefactError
 from moderation.labels import HARMFUL, LABELS, Label
 from moderation.messages import ClassificationEvent, Decision, Prediction
-from moderation.policy import DECISIONS, DEFAULT_POLICY, Effect, Thresholds, decide
+from moderation.policy import DECISIONS, Thresholds, decide
 
 THRESHOLDS = Thresholds(flag=dict.fromkeys(HARMFUL, 0.8), refer=dict.fromkeys(HARMFUL, 0.5))
 
