@@ -140,6 +140,11 @@ def test_a_function_without_its_environment_says_what_is_missing(function: str) 
     assert "FAILED_RECORDS_BUCKET: is not set" in done.stderr.splitlines()[-1]
 
 
+def test_warn_starts_without_numpy() -> None:
+    done = python("import sys, lambdas.warn.handler; print('numpy' in sys.modules)", WARN)
+    assert done.stdout.strip() == "False", done.stderr
+
+
 def test_in_lambda_the_champion_is_looked_up_before_the_first_batch() -> None:
     environment = CLASSIFY | {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     done = python("import lambdas.classify.handler", environment)
