@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from functools import cache
@@ -99,3 +100,23 @@ def test_every_decision_is_listed() -> None:
     decisions = {path.name for path in (ROOT / "docs/decisions").glob("[0-9]*.md")}
     assert decisions
     assert set(re.findall(r"\((\d{4}-[^)]+\.md)\)", read("docs/decisions/README.md"))) == decisions
+
+
+def alarm_pages() -> set[str]:
+    """The runbook pages that the stacks' kinds of alarms name: the second argument of ``Kind(...)``."""
+    calls = [
+        node
+        for path in (ROOT / "stacks").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Kind"
+    ]
+    return {str(ast.literal_eval(call.args[1])) for call in calls}
+
+
+def test_every_kind_of_alarm_has_a_page_and_every_page_is_listed() -> None:
+    pages = {path.stem for path in (ROOT / "docs/runbooks").glob("*.md")} - {"README"}
+    assert len(alarm_pages()) > 10
+    assert alarm_pages() - pages == set()
+    assert {
+        page.removesuffix(".md") for page in re.findall(r"\(([\w-]+\.md)\)", read("docs/runbooks/README.md"))
+    } == pages
