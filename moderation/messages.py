@@ -100,6 +100,40 @@ class ClassificationEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_on
             raise ValueError(f"scores must name all {len(LABELS)} classes")
 
 
+class Withdrawal(StrEnum):
+    """Why a tweet, or all tweets of an author, must no longer be used."""
+
+    DELETED = "deleted"
+    EDITED = "edited"
+    TAKEN_DOWN = "taken_down"
+    SUSPENDED = "suspended"
+    DEACTIVATED = "deactivated"
+
+
+class TweetWithdrawn(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The detail of a ``TweetWithdrawn`` event on the bus: a tweet was deleted, or another has taken its place.
+
+    An edited tweet keeps no identifier: ``replaced_by`` is the one of its new text, which arrives as a tweet of its own.
+    Where that is ``<tweet_id>@<revision>``, a later withdrawal of ``tweet_id`` withdraws every revision.
+    """
+
+    tweet_id: Identifier
+    source: str
+    reason: Withdrawal
+    withdrawn_at: str
+    author_id: str | None = None
+    replaced_by: Identifier | None = None
+
+
+class AuthorWithdrawn(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The detail of an ``AuthorWithdrawn`` event on the bus: all tweets of an account are gone with it."""
+
+    author_id: str
+    source: str
+    reason: Withdrawal
+    withdrawn_at: str
+
+
 _tweet_event_decoder: Final = msgspec.json.Decoder(TweetEvent)
 _classification_event_decoder: Final = msgspec.json.Decoder(ClassificationEvent)
 _encoder: Final = msgspec.json.Encoder()
@@ -137,8 +171,8 @@ def decode_classification_event(data: bytes) -> ClassificationEvent:
     return _decode(_classification_event_decoder, data)
 
 
-def encode(message: TweetEvent | ClassificationEvent) -> bytes:
-    """Write one record: UTF-8 JSON without a line end."""
+def encode(message: TweetEvent | ClassificationEvent | TweetWithdrawn | AuthorWithdrawn) -> bytes:
+    """Write one record, or the detail of one event: UTF-8 JSON without a line end."""
     return _encoder.encode(message)
 
 

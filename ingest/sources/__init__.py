@@ -1,0 +1,1 @@
+"""The sources, one module each, and what they share: reconnecting, and the wire format of X."""
