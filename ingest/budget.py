@@ -1,8 +1,8 @@
 """The daily budget of paid reads: the source stops before it costs more.
 
 X charges for every post that it returns (docs.x.com, "Pricing"). Reads are reserved in the checkpoint store in blocks
-*before* they happen, so that a task which is killed, or two tasks at once, may count reads that never happened but never
-the other way round. X does not charge twice for a post within one UTC day; that is left out of the count, on the safe
+*before* they happen, so that a task which is killed, or two tasks at once, may count reads that never happened but
+never the other way round. X does not charge twice for a post within one UTC day; that is left out, on the safe
 side.
 """
 

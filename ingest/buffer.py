@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,10 +92,8 @@ class Buffer:
             except TimeoutError:
                 return []
         if not self._full.is_set() and not self._closed:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), linger)
-            except TimeoutError:
-                pass
         return self._pop()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Carries events from a source to a sink: reading on one side, sending on the other, a bounded buffer between them.
 
-The checkpoint is written after delivery, never before. So a process that is killed at any moment loses nothing: it reads
-again what came after its last checkpoint, and repeats at most what was on its way.
+The checkpoint is written after delivery, never before. So a process that is killed at any moment loses nothing: it
+reads again what came after its last checkpoint, and repeats at most what was on its way.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ import msgspec
 from ingest.clock import Clock
 from ingest.metric_names import DIMENSIONS, METRICS, NAMESPACE, SERVICE, Metric
 
-
 Probe = Callable[[], "dict[Metric, float]"]
 """Reads gauges at the moment of emission."""
 

@@ -48,7 +48,7 @@ LOOKBACK: Final = 36 * 3600.0
 """Seconds that an instance keeps; an older cursor is silently moved to the oldest message."""
 
 SILENCE: Final = 60.0
-"""Seconds without a message, in a network that has dozens of posts a second, after which a connection counts as lost."""
+"""Seconds without a message after which a connection counts as lost: the network has dozens of posts a second."""
 
 MAX_MESSAGE: Final = 1024 * 1024
 FRAMES_AHEAD: Final = 64

@@ -2,8 +2,8 @@
 
 The waiting times are those which X documents ("Handling disconnections", docs.x.com): an established connection that
 drops is reopened at once; network errors back off linearly in steps of 250 ms up to 16 s; HTTP errors exponentially
-from 5 s to 320 s; HTTP 429 exponentially from one minute, and never less than the rate limit's own reset time. Jetstream
-documents none, so that it is treated the same way.
+from 5 s to 320 s; HTTP 429 exponentially from one minute, and never less than the rate limit's own reset time.
+Jetstream documents none, so that it is treated the same way.
 """
 
 from __future__ import annotations

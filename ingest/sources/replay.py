@@ -1,7 +1,7 @@
 """Tweets from a file, at a rate: CSV with a column ``tweet_text``, or JSON lines of tweet events.
 
-The checkpoint is the number of the last row, so that a replay that was stopped goes on where it was. Identifiers are the
-file's own (``tweet_id``), or its name and the number of the row: the same in every replay.
+The checkpoint is the number of the last row, so that a replay that was stopped goes on where it was. Identifiers are
+the file's own (``tweet_id``), or its name and the number of the row: the same in every replay.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
-    """Lines without their ends, however the chunks are cut. A line that never ends is given up: it yields one ``b"?"``."""
+    """Lines without their ends, however the chunks are cut. One that never ends is given up: it yields ``b"?"``."""
     rest = b""
     skipping = False
     async for chunk in response.content.iter_any():

@@ -39,7 +39,7 @@ OVERLAP: Final = 30.0
 the order of their creation."""
 
 IN_TRANSIT: Final = 100
-"""Posts that X may have sent, and charged, beyond the one that exhausts the budget. A tenth of a small budget at most."""
+"""Posts that X may have sent, and charged, beyond the last one that is read. A tenth of a small budget at most."""
 
 FROM_NOW: Final = "now"
 """The checkpoint that forgets what was missed."""
