@@ -8,6 +8,8 @@ from cdk_app.stages import PRODUCT, StageConfig
 from cdk_app.validations import validate
 from stacks.storage import StorageStack
 from stacks.streaming import StreamingStack
+from stacks.tracking import TrackingStack
+from stacks.training import TrainingStack
 
 
 def compose(app: App, stage: StageConfig) -> None:
@@ -22,6 +24,8 @@ def compose(app: App, stage: StageConfig) -> None:
     }
     storage = StorageStack(app, stage.stack("storage"), stage=stage, **common)
     StreamingStack(app, stage.stack("streaming"), stage=stage, storage=storage, **common)
-    Tags.of(app).add("product", PRODUCT)
+    tracking = TrackingStack(app, stage.stack("tracking"), stage=stage, storage=storage, **common)
+    TrainingStack(app, stage.stack("training"), stage=stage, storage=storage, tracking=tracking, **common)
+    Tags.of(app).add("project", PRODUCT)
     Tags.of(app).add("stage", stage.name)
     validate(app)

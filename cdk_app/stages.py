@@ -23,6 +23,9 @@ TWEET_CLASSIFICATION: Final = "tweet_classification"
 
 EMULATOR_ACCOUNT: Final = "000000000000"
 
+ZONES: Final = 2
+"""Availability zones of the network: what a database with a standby needs at least."""
+
 
 class StageError(ValueError):
     """A stage that does not exist, or values that cannot hold together."""
@@ -80,28 +83,48 @@ class FunctionSettings:
     concurrency: int | None
 
 
+JOB_ENDPOINTS: Final = ("secretsmanager", "ssm")
+"""Services that the training jobs call besides S3; nothing but an endpoint leads there from an isolated subnet."""
+
+SERVER_ENDPOINTS: Final = ("ecr.api", "ecr.dkr", "logs", "ssmmessages")
+"""Services that the MLflow server calls on top, where it has no way out of its network either."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrackingSettings:
-    """The MLflow server and the network of the training jobs.
+    """The network of the training jobs, and the MLflow server in it.
 
     Attributes:
-        hosted: False where MLflow runs outside the stack.
-        availability_zones: of the network.
-        instance_type: of the server.
+        instance_type: of the server; of the x86 architecture, as all images are.
         private: whether the server sits in isolated subnets behind interface endpoints, or in public subnets with
             an address for outgoing traffic only. Either way nothing is let in from outside.
+        interface_endpoints: services that are reached through an endpoint in the network. Each costs by the hour.
+        endpoint_zones: in how many availability zones each of them is, 1 or 2.
         database_class: of the PostgreSQL instance.
         database_multi_az: whether it has a standby.
         database_backup_days: how long its backups are kept.
+        database_storage_gb: that it starts with; it grows by itself up to five times that.
     """
 
-    hosted: bool = True
-    availability_zones: int = 2
-    instance_type: str = "t4g.small"
+    instance_type: str = "t3.small"
     private: bool = False
+    interface_endpoints: tuple[str, ...] = JOB_ENDPOINTS
+    endpoint_zones: int = 1
     database_class: str = "t4g.micro"
     database_multi_az: bool = False
     database_backup_days: int = 1
+    database_storage_gb: int = 20
+
+    def __post_init__(self) -> None:
+        """Refuse a network in which jobs or server could not reach what they need."""
+        needed = {*JOB_ENDPOINTS, *(SERVER_ENDPOINTS if self.private else ())}
+        missing = sorted(needed.difference(self.interface_endpoints))
+        if missing:
+            raise StageError(f"interface_endpoints lacks {', '.join(missing)}, to which there would be no way")
+        if self.endpoint_zones not in {1, ZONES}:
+            raise StageError(f"endpoint_zones is {self.endpoint_zones}; the network has {ZONES} zones")
+        if self.database_multi_az and self.database_backup_days < 1:
+            raise StageError("a database with a standby needs backups")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,8 +246,15 @@ class StageConfig:
         """Refuse values that contradict each other."""
         if self.keep_data and self.empty_buckets_on_destroy:
             raise StageError(f"{self.name}: data cannot be kept and deleted at once")
-        if self.tracking.hosted and self.training.launcher is JobLauncher.LOCAL_QUEUE:
-            raise StageError(f"{self.name}: jobs of the local queue cannot reach a hosted MLflow server")
+        if self.account and len(self.availability_zones) < ZONES:
+            # The CDK looks zones up in the account where it knows one, and synthesis must not need credentials.
+            raise StageError(f"{self.name}: name {ZONES} availability_zones of account {self.account}")
+        if self.training.launcher is JobLauncher.LOCAL_QUEUE and self.account != EMULATOR_ACCOUNT:
+            raise StageError(f"{self.name}: nothing serves the queue of jobs in an account of AWS")
+        shards = self.streams.shards
+        for function in (self.classify, self.warn):
+            if shards and function.concurrency is not None:
+                _check_concurrency(self.name, function.concurrency, shards * self.streams.parallelization)
 
     def physical(self, thing: str) -> str:
         """The name of a stream, table, function, topic, queue or state machine."""
@@ -251,6 +281,25 @@ class StageConfig:
         """The parameter that holds the champion pointer."""
         return self.parameter("model/champion")
 
+    def secret(self, thing: str) -> str:
+        """The name of a secret."""
+        return f"{PRODUCT}/{self.name}/{thing}"
+
+    @property
+    def namespace(self) -> str:
+        """The domain of the private network."""
+        return f"{PRODUCT}-{self.name}.internal"
+
+    @property
+    def mlflow_host(self) -> str:
+        """The MLflow server's name within the private network."""
+        return f"mlflow.{self.namespace}"
+
+    @property
+    def jobs_queue(self) -> str:
+        """The queue of training jobs, where the stage's launcher is the queue."""
+        return self.physical("jobs")
+
     @property
     def event_bus(self) -> str:
         """The bus on which flagged tweets are announced."""
@@ -267,6 +316,11 @@ class StageConfig:
         return f"{PRODUCT}-{self.name}"
 
 
+def _check_concurrency(stage: str, concurrency: int, batches: int) -> None:
+    if concurrency < batches:
+        raise StageError(f"{stage}: {concurrency} concurrent invocations cannot keep up with {batches} batches at once")
+
+
 STAGES: Final[dict[str, StageConfig]] = {
     stage.name: stage
     for stage in (
@@ -278,7 +332,6 @@ STAGES: Final[dict[str, StageConfig]] = {
             flow_logs=False,
             log_retention_days=7,
             streams=StreamSettings(shards=2, mappings_enabled=False, batching_window_seconds=0, retry_attempts=3),
-            tracking=TrackingSettings(hosted=False),
             training=TrainingSettings(launcher=JobLauncher.LOCAL_QUEUE),
             monitoring=MonitoringSettings(
                 schedule=None,
@@ -320,8 +373,10 @@ STAGES: Final[dict[str, StageConfig]] = {
             classify=FunctionSettings(memory_mb=1769, timeout_seconds=60, concurrency=100),
             warn=FunctionSettings(memory_mb=1024, timeout_seconds=60, concurrency=50),
             tracking=TrackingSettings(
-                instance_type="t4g.medium",
+                instance_type="t3.medium",
                 private=True,
+                interface_endpoints=(*JOB_ENDPOINTS, *SERVER_ENDPOINTS),
+                endpoint_zones=2,
                 database_class="t4g.small",
                 database_multi_az=True,
                 database_backup_days=14,

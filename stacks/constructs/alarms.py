@@ -113,6 +113,12 @@ RETRAIN_FAILED: Final = Kind(
     "A retrain did not come to its end; the champion keeps serving.",
     "Open the execution and read the cause of the failed state.",
 )
+RETRAIN_TIMED_OUT: Final = Kind(
+    "timed_out",
+    "retrain-failed",
+    "A retrain took longer than it may; the champion keeps serving.",
+    "Open the execution and see which job it waited for.",
+)
 MLFLOW_UNREACHABLE: Final = Kind(
     "unreachable",
     "mlflow-unreachable",

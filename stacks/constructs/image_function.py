@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk_app.images import LAMBDAS
 from cdk_app.stages import ALIAS, FunctionSettings, StageConfig
 from lambdas.common.metric_names import NAMESPACE
+from stacks.constructs.log_group import log_group
 from stacks.constructs.reasons import acknowledge
-
-RETENTION: Final = {
-    7: logs.RetentionDays.ONE_WEEK,
-    30: logs.RetentionDays.ONE_MONTH,
-    90: logs.RetentionDays.THREE_MONTHS,
-    365: logs.RetentionDays.ONE_YEAR,
-}
-"""The CDK's names for numbers of days."""
 
 
 class ImageFunction(Construct):
@@ -61,13 +52,7 @@ class ImageFunction(Construct):
         """
         super().__init__(scope, construct_id)
         self.name = name
-        self.log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/lambda/{stage.physical(name)}",
-            retention=RETENTION[stage.log_retention_days],
-            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
-        )
+        self.log_group = log_group(self, "Logs", stage=stage, name=f"/aws/lambda/{stage.physical(name)}")
         self.role = self._role()
         self.function = lambda_.DockerImageFunction(
             self,

@@ -144,20 +144,11 @@ class StreamConsumer(Construct):
         alarms.on(name, kinds.GIVEN_UP, self._given_up())
 
     def _given_up(self) -> cloudwatch.IMetric:
-        """Records that were retried in vain or grew too old, whether or not they reached the failure destination."""
-        measures = {"kept": "OnFailureDestinationDeliveredEventCount", "dropped": "DroppedEventCount"}
-        return cloudwatch.MathExpression(
-            expression="FILL(kept, 0) + FILL(dropped, 0)",
-            label="records given up",
+        """Records that were retried in vain or grew too old and that the failure destination took."""
+        return cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name="OnFailureDestinationDeliveredEventCount",
+            dimensions_map={"EventSourceMappingUUID": self.mapping.ref},
+            statistic="Sum",
             period=FIVE_MINUTES,
-            using_metrics={
-                name: cloudwatch.Metric(
-                    namespace="AWS/Lambda",
-                    metric_name=measure,
-                    dimensions_map={"EventSourceMappingUUID": self.mapping.ref},
-                    statistic="Sum",
-                    period=FIVE_MINUTES,
-                )
-                for name, measure in measures.items()
-            },
         )
