@@ -87,7 +87,7 @@ def read_reference(file: IO[bytes]) -> Iterator[ReferenceVerdict]:
     """
     compressed = file.read(2) == _GZIP_MAGIC
     file.seek(0)
-    lines: Iterable[bytes] = gzip.GzipFile(fileobj=file) if compressed else file
+    lines: Iterable[bytes] = gzip.GzipFile(fileobj=file, mode="rb") if compressed else file
     decoder = msgspec.json.Decoder(ReferenceVerdict)
     number = 0
     try:

@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if it did what it was told, 1 if it failed, 2 if it was told nonsense.
     """
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    log.setLevel(logging.INFO)  # our own progress, not that of the AWS SDK
     return _run() if options.command == "run" else _report(options)
 
 

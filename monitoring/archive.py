@@ -116,7 +116,7 @@ def lines(store: Store, keys: Iterable[str]) -> Iterator[bytes]:
         with file:
             compressed = file.read(2) == _GZIP_MAGIC
             file.seek(0)
-            content: Iterable[bytes] = gzip.GzipFile(fileobj=file) if compressed else file
+            content: Iterable[bytes] = gzip.GzipFile(fileobj=file, mode="rb") if compressed else file
             for line in content:
                 if stripped := line.strip():
                     yield stripped

@@ -216,7 +216,7 @@ class DriftResponse(Construct):
                 "Choices": [{"Condition": f"{{% $raised = {len(alarm_names)} %}}", "Next": "Take the turn"}],
                 "Default": "Nothing to do",
             },
-            "Nothing to do": {"Type": "Succeed", "Output": {"started": False, "why": "not both alarms are raised"}},
+            "Nothing to do": _end(started=False, why="not both alarms are raised"),
             "Take the turn": {
                 "Type": "Task",
                 "Resource": "arn:aws:states:::dynamodb:putItem",
@@ -238,7 +238,7 @@ class DriftResponse(Construct):
                 ],
                 "Next": "Start a retraining",
             },
-            "Cooling down": {"Type": "Succeed", "Output": {"started": False, "why": "cooling down"}},
+            "Cooling down": _end(started=False, why="cooling down"),
             "Start a retraining": {
                 "Type": "Task",
                 "Resource": "arn:aws:states:::states:startExecution",
@@ -286,3 +286,7 @@ class DriftResponse(Construct):
             iam.PolicyStatement(sid=sid, actions=actions_, resources=resources)
             for sid, (actions_, resources) in statements.items()
         ]
+
+
+def _end(*, started: bool, why: str) -> dict[str, Any]:
+    return {"Type": "Pass", "Output": {"started": started, "why": why}, "End": True}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,15 @@ def test_a_file_reads_as_it_was_written_and_is_the_same_each_time(tmp_path: Path
     write_reference(tmp_path / "two", verdicts())
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     with (tmp_path / "one").open("rb") as file:
+        assert list(read_reference(file)) == verdicts()
+
+
+def test_a_file_that_was_written_by_its_reader_is_read(tmp_path: Path) -> None:
+    """Such a file names a mode of writing, which gzip would take for its own."""
+    write_reference(tmp_path / "file", verdicts())
+    with tempfile.SpooledTemporaryFile() as file:
+        file.write((tmp_path / "file").read_bytes())
+        file.seek(0)
         assert list(read_reference(file)) == verdicts()
 
 

@@ -73,6 +73,11 @@ def test_a_bucket_is_read_below_its_prefix_page_by_page() -> None:
     assert list(lines(store, store.keys("s/"))) == [b"0", b"1", b"2", b"3", b"4"]
 
 
+def test_a_compressed_object_of_a_bucket_is_read() -> None:
+    store = S3Store(cast("Any", FakeS3({"b/k": gzip.compress(b"1\n2\n")})), "b")
+    assert list(lines(store, ["k"])) == [b"1", b"2"]
+
+
 def test_an_object_can_be_read_again_from_its_start() -> None:
     file: IO[bytes] = S3Store(cast("Any", FakeS3({"b/k": b"abc"})), "b").open("k")
     with file:
