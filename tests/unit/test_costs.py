@@ -54,6 +54,7 @@ CALCULATIONS = (
         for stage in ("dev", "prod")
         for size in ("one tweet", "200 tweets")
     ),
+    *((heading, "Watching") for heading in (*STAGES, "a million tweets, dev", "a million tweets, staging and prod")),
     ("dev and staging", "A retrain"),
     ("prod", "A retrain"),
 )
@@ -81,10 +82,11 @@ def test_the_summary_repeats_the_sums() -> None:
     assert set(summary) == set(STAGES)
     for stage in STAGES:
         assert decimal(summary[stage][0]) == calculation(stage, "Standing").total
+        assert decimal(summary[stage][1]) == calculation(stage, "Watching").total
     for stage, retrain in (("dev", "dev and staging"), ("staging", "dev and staging"), ("prod", "prod")):
-        assert decimal(summary[stage][3]) == calculation(retrain, "A retrain").total
+        assert decimal(summary[stage][4]) == calculation(retrain, "A retrain").total
     for stage in ("dev", "prod"):
-        for column, size in ((1, "one tweet"), (2, "200 tweets")):
+        for column, size in ((2, "one tweet"), (3, "200 tweets")):
             total = calculation(f"{stage}, {size} an invocation", "A million tweets").total
             assert decimal(summary[stage][column]) == total
 
