@@ -6,6 +6,7 @@ from aws_cdk import App, Environment, PermissionsBoundary, Tags
 
 from cdk_app.stages import PRODUCT, StageConfig
 from cdk_app.validations import validate
+from stacks.monitoring import MonitoringStack
 from stacks.storage import StorageStack
 from stacks.streaming import StreamingStack
 from stacks.tracking import TrackingStack
@@ -23,9 +24,10 @@ def compose(app: App, stage: StageConfig) -> None:
         else None,
     }
     storage = StorageStack(app, stage.stack("storage"), stage=stage, **common)
-    StreamingStack(app, stage.stack("streaming"), stage=stage, storage=storage, **common)
+    streaming = StreamingStack(app, stage.stack("streaming"), stage=stage, storage=storage, **common)
     tracking = TrackingStack(app, stage.stack("tracking"), stage=stage, storage=storage, **common)
     TrainingStack(app, stage.stack("training"), stage=stage, storage=storage, tracking=tracking, **common)
+    MonitoringStack(app, stage.stack("monitoring"), stage=stage, storage=storage, streaming=streaming, **common)
     Tags.of(app).add("project", PRODUCT)
     Tags.of(app).add("stage", stage.name)
     validate(app)

@@ -188,7 +188,7 @@ class DriftReport(Construct):
         return state
 
     def _local_queue_url(self) -> str:
-        return f"https://sqs.{self._stage.region}.amazonaws.com/{self._stack.account}/{self._stage.physical('jobs')}"
+        return f"https://sqs.{self._stage.region}.amazonaws.com/{self._stack.account}/{self._stage.jobs_queue}"
 
     def _job_role(
         self,
@@ -242,7 +242,7 @@ class DriftReport(Construct):
             iam.PolicyStatement(sid="Encrypt", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[key.key_arn]),
         ]
         if self._stage.training.launcher is JobLauncher.LOCAL_QUEUE:
-            queue = self._arn("sqs", self._stage.physical("jobs"))
+            queue = self._arn("sqs", self._stage.jobs_queue)
             return [*tell_rights, iam.PolicyStatement(sid="Queue", actions=["sqs:SendMessage"], resources=[queue])]
         jobs = self._arn("sagemaker", "processing-job", f"drift-{self._stage.name}-*")
         # How Step Functions learns that a job has ended, by its documentation of `.sync`.

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import Duration, Size
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdk_app.stages import StageConfig
 from stacks.constructs.alarms import Alarms, Kind
-from stacks.constructs.image_function import RETENTION
+from stacks.constructs.log_group import log_group
 from stacks.constructs.reasons import acknowledge, wildcard_below
 
 PREFIX: Final = "archive"
@@ -64,13 +63,7 @@ class StreamArchive(Construct):
         """
         super().__init__(scope, construct_id)
         name = stage.physical(f"archive_{thing}")
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/kinesisfirehose/{name}",
-            retention=RETENTION[stage.log_retention_days],
-            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
-        )
+        logs = log_group(self, "Logs", stage=stage, name=f"/aws/kinesisfirehose/{name}")
         role = iam.Role(
             self,
             "Role",
@@ -95,7 +88,7 @@ class StreamArchive(Construct):
                 buffering_interval=Duration.minutes(5),
                 buffering_size=Size.mebibytes(64),
                 processors=[firehose.AppendDelimiterToRecordProcessor()],
-                logging_config=firehose.EnableLogging(log_group),
+                logging_config=firehose.EnableLogging(logs),
             ),
         )
         # Firehose asks for its rights as soon as it is made; without them its creation fails.

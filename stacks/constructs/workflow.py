@@ -6,14 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk_app.stages import StageConfig
-from stacks.constructs.image_function import RETENTION
+from stacks.constructs.log_group import log_group
 from stacks.constructs.reasons import acknowledge
 
 
@@ -51,13 +50,7 @@ class Workflow(Construct):
             rights: of the state machine.
         """
         super().__init__(scope, construct_id)
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{stage.physical(name)}",
-            retention=RETENTION[stage.log_retention_days],
-            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
-        )
+        logs = log_group(self, "Logs", stage=stage, name=f"/aws/vendedlogs/states/{stage.physical(name)}")
         role = iam.Role(
             self,
             "Role",
@@ -74,7 +67,7 @@ class Workflow(Construct):
             role=role,
             timeout=timeout,
             tracing_enabled=True,
-            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
+            logs=sfn.LogOptions(destination=logs, level=sfn.LogLevel.ALL, include_execution_data=False),
         )
         for statement in rights:
             self.machine.add_to_role_policy(statement)
