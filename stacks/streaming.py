@@ -118,7 +118,6 @@ class StreamingStack(Stack):
                 "FAILED_RECORDS_BUCKET": self._failed_records.bucket_name,
                 "CHAMPION_REFRESH_SECONDS": str(CHAMPION_REFRESH_SECONDS),
                 "EXPLAIN": "true",
-                "ARTEFACT_CACHE": "/tmp/artefacts",  # noqa: S108 - the only folder that a function may write to
             },
         )
         classify.allow("ReadPointer", ["ssm:GetParameter"], storage.champion.parameter_arn)

@@ -177,7 +177,7 @@ def _release(jobs: Jobs, launcher: Launcher) -> Json:
 def _endings() -> Json:
     return {
         "Done": {
-            "Type": "Succeed",
+            "Type": "Pass",
             "Output": {
                 "outcome": "promoted",
                 "champion": jsonata("$promoted"),
@@ -185,6 +185,7 @@ def _endings() -> Json:
                 "candidates": jsonata("$candidates"),
                 "evaluation": jsonata("$evaluation"),
             },
+            "End": True,
         },
         "NotifyRejection": _notice(
             "'Retrain of ${Stage}: the model did not pass'",
@@ -193,13 +194,14 @@ def _endings() -> Json:
             then="Rejected",
         ),
         "Rejected": {
-            "Type": "Succeed",
+            "Type": "Pass",
             "Output": {
                 "outcome": "rejected",
                 "chosen": jsonata("$chosen"),
                 "candidates": jsonata("$candidates"),
                 "evaluation": jsonata("$evaluation"),
             },
+            "End": True,
         },
         "NotifyFailure": _notice(
             "'Retrain of ${Stage} failed'",
