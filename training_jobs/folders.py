@@ -8,6 +8,7 @@ on a laptop and in tests.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tarfile
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from training_jobs.errors import InputError, JobError
+
+log = logging.getLogger(__name__)
 
 BASE_FOLDER_VARIABLE: Final = "SAGEMAKER_BASE_DIR"
 DEFAULT_BASE: Final = "/opt/ml"
@@ -46,6 +49,14 @@ class Folders:
         """The folders that this process was given."""
         variables = os.environ if environment is None else environment
         return cls(Path(variables.get(BASE_FOLDER_VARIABLE) or DEFAULT_BASE))
+
+    @property
+    def is_a_job(self) -> bool:
+        """Whether this is SageMaker or something in its place, and not somebody's shell.
+
+        A rollback by hand must neither need nor make folders of a container's on that machine.
+        """
+        return self.base.is_dir()
 
     @property
     def model(self) -> Path:
@@ -105,7 +116,7 @@ class Folders:
         return values
 
     def write_message(self, message: Mapping[str, object]) -> None:
-        """Leave the result that the state machine reads.
+        """Leave the result that the state machine reads, or log it where there is nobody to read it.
 
         Raises:
             JobError: the message is longer than SageMaker passes on.
@@ -113,10 +124,15 @@ class Folders:
         encoded = json.dumps(message, separators=(",", ":")).encode()
         if len(encoded) > MAX_MESSAGE_BYTES:
             raise JobError(f"the job's message has {len(encoded)} bytes; SageMaker passes on {MAX_MESSAGE_BYTES}")
-        self.message_file.write_bytes(encoded)
+        if self.is_a_job:
+            self.message_file.write_bytes(encoded)
+        else:
+            log.info("result: %s", encoded.decode())
 
     def write_failure(self, reason: str) -> None:
-        """Leave the reason of a failure, where both kinds of job are looked at for it."""
+        """Leave the reason of a failure, where both kinds of job are looked at for it; by hand, it is in the log."""
+        if not self.is_a_job:
+            return
         text = reason[:MAX_FAILURE_CHARACTERS]
         self.failure_file.write_text(text, encoding="utf-8")
         self.message_file.write_text(text[: MAX_MESSAGE_BYTES // 4], encoding="utf-8")

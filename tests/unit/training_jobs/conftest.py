@@ -31,7 +31,9 @@ def _quiet() -> Iterator[None]:
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
-    return Folders(tmp_path / "ml")
+    places = Folders(tmp_path / "ml")
+    places.base.mkdir()
+    return places
 
 
 @pytest.fixture

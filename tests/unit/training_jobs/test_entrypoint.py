@@ -62,7 +62,8 @@ def test_an_unexpected_error_is_named_but_not_quoted(folders: Folders, capsys: p
 def test_a_folder_that_cannot_be_written_does_not_hide_the_reason(
     folders: Folders, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folders.base.write_text("in the way")
+    folders.output.rmdir()
+    (folders.base / "output").write_text("in the way")
     assert entrypoint.run(failing(InputError("row 3 is odd")), folders) == 2
     assert "row 3 is odd" in capsys.readouterr().out
 

@@ -251,6 +251,21 @@ def test_the_step_as_sagemaker_runs_it(stage: Stage, folders: Folders, monkeypat
     assert "never promoted" in folders.failure_file.read_text()
 
 
+def test_by_hand_no_folders_of_a_container_are_needed_or_made(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for version in ("1", "2"):
+        stage.promoter().promote(version)
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "not-there"))
+    monkeypatch.setattr(module, "tracker_for", lambda environment: NullTracker())
+    monkeypatch.setattr(module, "promoter_for", lambda environment, tracker: stage.promoter())
+    assert module.main(["--rollback"]) == 0
+    assert '"version":"1"' in capsys.readouterr().out
+    assert module.main(["--rollback"]) == 2
+    assert "first champion" in capsys.readouterr().out
+    assert not (tmp_path / "not-there").exists()
+
+
 @pytest.mark.parametrize("missing", ["MLFLOW_TRACKING_URI", "CHAMPION_PARAMETER", "ARTEFACTS_BUCKET"])
 def test_settings_that_are_missing_are_named(folders: Folders, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(folders.base))
