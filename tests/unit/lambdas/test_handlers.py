@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +141,43 @@ def test_a_function_without_its_environment_says_what_is_missing(function: str) 
     done = python(f"import lambdas.{function}.handler", {"STAGE": "dev"})
     assert done.returncode != 0
     assert "FAILED_RECORDS_BUCKET: is not set" in done.stderr.splitlines()[-1]
+
+
+def received(daemon: socket.socket) -> str:
+    """Everything that was sent to the X-Ray daemon."""
+    said = ""
+    with suppress(TimeoutError):
+        while True:
+            said += daemon.recv(65_536).decode()
+    return said
+
+
+@pytest.mark.parametrize(
+    ("script", "settings", "service", "event"),
+    [
+        (CLASSIFY_SCRIPT, CLASSIFY, "classify", "kinesis_tweet_events.json"),
+        (WARN_SCRIPT, WARN, "warn", "kinesis_tweet_classification.json"),
+    ],
+    ids=["classify", "warn"],
+)
+def test_traces_are_sent_and_tell_nothing_of_tweets_and_authors(
+    script: str, settings: dict[str, str], service: str, event: str
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        daemon.settimeout(0.2)
+        tracing = {
+            "POWERTOOLS_SERVICE_NAME": service,
+            "POWERTOOLS_TRACE_DISABLED": "false",
+            "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{daemon.getsockname()[1]}",
+            "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+        }
+        invoke(script, settings | tracing, event)
+        traces = received(daemon)
+    assert f"lambdas.{service}.service" in traces
+    assert '"ColdStart": true' in traces
+    assert "Lovely weather" not in traces
+    assert "a1" not in re.findall(r'"([^"]*)"', traces)
 
 
 def test_warn_starts_without_numpy() -> None:
