@@ -1,0 +1,103 @@
+"""The whole loop in one go: start, deploy, train, promote, replay, sum up."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from local import dataset, deploy, paths, summary
+from local.display import Display
+from local.errors import LocalError
+from local.processes import Supervisor
+from local.replay import replay
+from local.retrain import retrain
+from local.stage import LocalStage, Ports
+
+_SAMPLE: Final = paths.ROOT / "sample"
+
+
+def check_tools() -> None:
+    """Say what is missing before anything is started.
+
+    Raises:
+        LocalError: something is.
+    """
+    missing = deploy.missing_tools()
+    if missing:
+        raise LocalError("; ".join(missing))
+
+
+def run(supervisor: Supervisor, display: Display, data: Path, tweets: int | None, ports: Ports) -> LocalStage:
+    """Do all of it. The stage runs on until its supervisor is closed.
+
+    Args:
+        supervisor: owns every process.
+        display: shows what happens.
+        data: a CSV file of labelled tweets.
+        tweets: how many to hold out and replay, None for a default.
+        ports: to listen on.
+
+    Raises:
+        LocalError: something did not work; the message says what.
+        StoppedError: the supervisor was closed meanwhile.
+    """
+    check_tools()
+    started = time.monotonic()
+    split = dataset.split(dataset.read(data), tweets)
+    stage = LocalStage(supervisor, ports)
+
+    display.title("Starting the local stage")
+    with display.steps().showing() as steps:
+        stage.start(steps)
+        with steps.step("Data uploaded") as step:
+            _upload(stage, split)
+            step.note = f"{len(split.training)} tweets to train on, {len(split.held_out)} held out"
+        stage.warm()
+
+    display.title("Retraining: state machine " + stage.config.physical("retrain"))
+    with display.steps().showing() as steps:
+        champion = retrain(stage, steps)
+    display.say(
+        f"  champion: version {champion.registry_version} in the MLflow registry, "
+        f"at {champion.pointer.location}, and in {stage.config.champion_parameter}"
+    )
+
+    display.title(f"Replaying {len(split.held_out):,} held-out tweets")
+    with display.bars().showing() as bars:
+        outcome = replay(stage, split.held_out, bars.update)
+
+    display.title("Summary")
+    summary.show(
+        display.console,
+        outcome,
+        data_name=_data_name(data),
+        version=champion.pointer.version,
+    )
+    display.say("")
+    summary.show_lines(display.console, where_to_look(stage))
+    display.say(f"\nDone in {time.monotonic() - started:.0f} s.")
+    return stage
+
+
+def where_to_look(stage: LocalStage) -> list[tuple[str, str]]:
+    """Where things are, for a person."""
+    return [
+        ("MLflow", f"{stage.mlflow} (runs and models: {paths.MLFLOW})"),
+        ("AWS endpoint", stage.endpoint),
+        ("Logs", str(paths.LOGS)),
+        ("Data", f"s3://{stage.bucket('data')}/labelled/"),
+        ("Set aside", f"s3://{stage.bucket('failed-records')}/"),
+    ]
+
+
+def _upload(stage: LocalStage, split: dataset.Split) -> None:
+    file = stage.supervisor.scratch("data") / "tweets.csv"
+    dataset.write(split.training, file)
+    stage.clients["s3"].put_object(Bucket=stage.bucket("data"), Key="labelled/tweets.csv", Body=file.read_bytes())
+
+
+def _data_name(data: Path) -> str:
+    if data.resolve().is_relative_to(_SAMPLE):
+        return f"{data.name}: the small sample that ships with the project; its figures say nothing of real tweets"
+    return str(data)

@@ -1,0 +1,310 @@
+"""Puts tweets into ``tweet_events`` and waits until every one of them has its verdict, its warning or its reason."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cdk_app.stages import TWEET_CLASSIFICATION, TWEET_EVENTS
+from local.dataset import Row
+from local.errors import LocalError
+from local.stage import LocalStage
+from moderation.errors import PoisonRecordError
+from moderation.labels import Label
+from moderation.messages import Decision, Tweet, TweetEvent, decode_classification_event, encode, timestamp
+
+MAX_RECORDS: Final = 500
+"""Records of one PutRecords call (Kinesis API reference)."""
+
+MAX_BYTES: Final = 4_500_000
+"""Bytes of one PutRecords call: 5 MB, keys included, with some room."""
+
+SOURCE: Final = "replay"
+_AUTHORS: Final = 500
+_WAIT_SECONDS: Final = 300.0
+_TRIES: Final = 8
+_READ_LIMIT: Final = 2_000
+_POLL_SECONDS: Final = 0.1
+_SCAN_SECONDS: Final = 0.5
+"""Between two scans of the warnings: they cost the emulator more than anything else that is asked of it."""
+
+
+Report = Callable[[str, int, int], None]
+"""Is told how far something is: name, done, total."""
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One record to be put."""
+
+    key: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was read from ``tweet_classification``; ``at`` is when it arrived there, seconds since the epoch."""
+
+    label: Label
+    decision: Decision
+    version: str
+    at: float
+
+
+@dataclass
+class Outcome:
+    """Everything that is known after a replay.
+
+    Attributes:
+        labels: by tweet id, what the data set says.
+        put_at: by tweet id, when its record was handed to the stream.
+        verdicts: by tweet id.
+        warned_at: by tweet id, when the warning was recorded.
+        held: warnings beyond the daily quota.
+        referred: tweets that a person is to look at.
+        set_aside: records that were not classified, by reason.
+        duplicates: verdicts that came more than once.
+        bad: records that were sent although they are not to the contract.
+    """
+
+    labels: dict[str, Label] = field(default_factory=dict)
+    put_at: dict[str, float] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    warned_at: dict[str, float] = field(default_factory=dict)
+    held: int = 0
+    referred: int = 0
+    set_aside: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
+    bad: int = 0
+
+
+def bad_records() -> list[Outgoing]:
+    """Records that the classifier must set aside, one for each usual fault."""
+    return [
+        Outgoing("bad-1", b"this is not JSON"),
+        Outgoing("bad-2", b'{"tweet_id": "bad-2", "tweet": {"tweet_text": "   "}}'),
+        Outgoing("bad-3", b'{"tweet_id": "bad-3"}'),
+        Outgoing("bad-4", b"\xff\xfe\x00"),
+    ]
+
+
+def replay(stage: LocalStage, rows: Sequence[Row], report: Report) -> Outcome:
+    """Send tweets and a few bad records through the stage, and wait for all that follows from them.
+
+    Raises:
+        LocalError: not everything arrived in time; the message says what is missing and where to look.
+        StoppedError: the stage is being stopped.
+    """
+    outcome = Outcome(bad=len(bad_records()))
+    run = f"{int(time.time()):x}"
+    records = []
+    for number, row in enumerate(rows):
+        tweet_id = f"{run}-{number}"
+        outcome.labels[tweet_id] = row.label
+        event = TweetEvent(
+            tweet_id=tweet_id,
+            tweet=Tweet(tweet_text=row.text),
+            author_id=f"author-{number % _AUTHORS}",
+            created_at=timestamp(),
+            source=SOURCE,
+        )
+        records.append(Outgoing(tweet_id, encode(event)))
+    middle = len(records) // 2
+    records[middle:middle] = bad_records()
+    watcher = _VerdictWatcher(stage, outcome)
+    watcher.start()
+    try:
+        sender = threading.Thread(target=_send, args=(stage, records, outcome), name="replay", daemon=True)
+        sender.start()
+        _wait_for_verdicts(stage, outcome, watcher, len(rows), report)
+        sender.join()
+        _wait_for_effects(stage, outcome, report)
+    finally:
+        watcher.stop()
+    return outcome
+
+
+def batches(records: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+    """Records in calls of PutRecords within its limits."""
+    batch: list[Outgoing] = []
+    size = 0
+    for record in records:
+        bytes_more = len(record.data) + len(record.key)
+        if batch and (len(batch) == MAX_RECORDS or size + bytes_more > MAX_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(record)
+        size += bytes_more
+    if batch:
+        yield batch
+
+
+def put(kinesis: Any, stream: str, batch: Sequence[Outgoing], pause: Callable[[float], None] = time.sleep) -> None:
+    """Put one batch; entries that the stream refuses are put again, later and later.
+
+    Raises:
+        LocalError: some were refused every time.
+    """
+    waiting = list(batch)
+    for attempt in range(_TRIES):
+        answer = kinesis.put_records(
+            StreamName=stream, Records=[{"Data": record.data, "PartitionKey": record.key} for record in waiting]
+        )
+        entries = zip(waiting, answer["Records"], strict=True)
+        waiting = [record for record, entry in entries if entry.get("ErrorCode")]
+        if not waiting:
+            return
+        pause(0.1 * 2**attempt)
+    raise LocalError(f"{stream} refused {len(waiting)} records again and again")
+
+
+def _send(stage: LocalStage, records: Sequence[Outgoing], outcome: Outcome) -> None:
+    stream = stage.config.physical(TWEET_EVENTS)
+    try:
+        for batch in batches(records):
+            now = time.time()
+            outcome.put_at.update((record.key, now) for record in batch)
+            put(stage.clients["kinesis"], stream, batch, stage.supervisor.pause)
+    except (LocalError, ClientError, BotoCoreError):
+        if not stage.supervisor.closing:
+            raise
+
+
+def _wait_for_verdicts(
+    stage: LocalStage, outcome: Outcome, watcher: _VerdictWatcher, wanted: int, report: Report
+) -> None:
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        report("put", sum(key in outcome.labels for key in list(outcome.put_at)), wanted)
+        report("verdicts", len(outcome.verdicts), wanted)
+        if len(outcome.verdicts) >= wanted:
+            return
+        if not watcher.progressing:
+            outcome.set_aside = set_aside(stage)
+            if sum(outcome.set_aside.values()) - outcome.bad >= wanted - len(outcome.verdicts):
+                return  # what was given up will get no verdict; the summary says so
+        if time.monotonic() > deadline or not watcher.is_alive():
+            raise LocalError(f"{wanted - len(outcome.verdicts)} tweets have no verdict; the logs say why")
+        stage.supervisor.pause(_POLL_SECONDS)
+
+
+def _wait_for_effects(stage: LocalStage, outcome: Outcome, report: Report) -> None:
+    """Wait for the warnings of what was flagged, and for the bad records to be set aside."""
+    flagged = sum(verdict.decision is Decision.FLAG for verdict in outcome.verdicts.values())
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        _read_warnings(stage, outcome)
+        outcome.set_aside = set_aside(stage)
+        warned = len(outcome.warned_at) + outcome.held
+        report("warnings", warned, flagged)
+        if warned >= flagged and sum(outcome.set_aside.values()) >= outcome.bad:
+            return
+        if time.monotonic() > deadline:
+            raise LocalError(f"{flagged - warned} flagged tweets have no warning; the logs say why")
+        stage.supervisor.pause(_SCAN_SECONDS)
+
+
+def _read_warnings(stage: LocalStage, outcome: Outcome) -> None:
+    table = stage.config.physical("warnings")
+    held = referred = 0
+    for page in stage.clients["dynamodb"].get_paginator("scan").paginate(TableName=table):
+        for item in page["Items"]:
+            tweet_id = item.get("tweet_id", {}).get("S")
+            if tweet_id not in outcome.labels:
+                continue
+            status = item["status"]["S"]
+            held += status == "held"
+            referred += status == "referred"
+            if status == "issued":
+                outcome.warned_at[tweet_id] = _seconds(item["recorded_at"]["S"])
+    outcome.held, outcome.referred = held, referred
+
+
+def set_aside(stage: LocalStage) -> Counter[str]:
+    """How many records lie in the bucket for failed records, by reason."""
+    reasons: Counter[str] = Counter()
+    s3, bucket = stage.clients["s3"], stage.bucket("failed-records")
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for found in page.get("Contents", []):
+            body = s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read()
+            if found["Key"].startswith("aws/lambda/"):
+                failed = json.loads(body)
+                reasons[failed["requestContext"]["condition"]] += failed["KinesisBatchInfo"]["batchSize"]
+            else:
+                reasons.update(json.loads(line)["reason"] for line in body.splitlines() if line.strip())
+    return reasons
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
+class _VerdictWatcher(threading.Thread):
+    """Reads every shard of ``tweet_classification`` from its beginning."""
+
+    def __init__(self, stage: LocalStage, outcome: Outcome) -> None:
+        super().__init__(name="verdict-watcher", daemon=True)
+        self._kinesis = stage.clients["kinesis"]
+        self._stream = stage.config.physical(TWEET_CLASSIFICATION)
+        self._outcome = outcome
+        self._stopping = threading.Event()
+        self._last = time.monotonic()
+
+    @property
+    def progressing(self) -> bool:
+        """Whether a verdict came in the last two seconds."""
+        return time.monotonic() - self._last < 2.0  # noqa: PLR2004 - as the docstring says
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        shards = [shard["ShardId"] for shard in self._kinesis.list_shards(StreamName=self._stream)["Shards"]]
+        iterators = {
+            shard: self._kinesis.get_shard_iterator(
+                StreamName=self._stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            for shard in shards
+        }
+        try:
+            while not self._stopping.is_set():
+                read = 0
+                for shard, iterator in iterators.items():
+                    answer = self._kinesis.get_records(ShardIterator=iterator, Limit=_READ_LIMIT)
+                    iterators[shard] = answer["NextShardIterator"]
+                    read += len(answer["Records"])
+                    if answer["Records"]:
+                        self._last = time.monotonic()
+                    for record in answer["Records"]:
+                        self._take(record)
+                if not read:
+                    self._stopping.wait(_POLL_SECONDS)
+        except (ClientError, BotoCoreError):
+            return  # the emulator is gone: so is the need to read
+
+    def _take(self, record: dict[str, Any]) -> None:
+        try:
+            event = decode_classification_event(record["Data"])
+        except PoisonRecordError:
+            return
+        tweet_id = event.prediction.tweet_id
+        if tweet_id not in self._outcome.labels:
+            return
+        if tweet_id in self._outcome.verdicts:
+            self._outcome.duplicates += 1
+            return
+        self._outcome.verdicts[tweet_id] = Verdict(
+            event.prediction.classification,
+            event.prediction.decision,
+            event.version,
+            record["ApproximateArrivalTimestamp"].timestamp(),
+        )
