@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from monitoring import metric_names as names
-from monitoring.dashboards.sources import report, retrain
+from monitoring.dashboards.sources import archive, report, retrain
 from monitoring.dashboards.spec import Board, Panel, Row, Unit
+
+ARCHIVE_LIMIT: Final = 1800
+"""Seconds; a test holds it to the alarm."""
 
 
 def _of(metric: names.Metric, title: str, description: str, *, unit: Unit = "score", width: int = 8) -> Panel:
@@ -136,6 +139,16 @@ _DATA: Final = Row(
             unit="count",
         ),
         _of(names.REPORT_SECONDS, "Time to make the report", "Without the start of the container.", unit="seconds"),
+        Panel(
+            "Waiting to be archived",
+            "Age of the oldest record that Firehose has not written yet. Beyond the line reports miss the latest hour.",
+            (
+                archive("DeliveryToS3.DataFreshness", "tweet_events", "Maximum", label="tweets"),
+                archive("DeliveryToS3.DataFreshness", "tweet_classification", "Maximum", label="verdicts", key="b"),
+            ),
+            unit="seconds",
+            threshold=ARCHIVE_LIMIT,
+        ),
         _of(
             names.TEXT_MISSING,
             "Verdicts without their tweet",

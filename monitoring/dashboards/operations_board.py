@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lambdas.common import metric_names as names
+from monitoring.dashboards.ingest_row import TWEET_SOURCES
 from monitoring.dashboards.sources import aws_lambda, function, function_by, kinesis
 from monitoring.dashboards.spec import CLASSIFY_MEMORY, WARN_MEMORY, Board, Expression, Panel, Row
 
@@ -172,6 +173,16 @@ _FAILURES: Final = Row(
             threshold=1,
         ),
         Panel(
+            "Given up and not kept",
+            "Records that were tried too often or got too old, and could not even be written to the failure "
+            "destination. These are lost.",
+            (
+                aws_lambda("DestinationDeliveryFailures", "classify"),
+                aws_lambda("DestinationDeliveryFailures", "warn", key="b"),
+            ),
+            threshold=1,
+        ),
+        Panel(
             "Verdicts not written at once",
             "Verdicts that the second stream throttled: put once more, or given back to the first stream.",
             (
@@ -252,5 +263,5 @@ OPERATIONS: Final = Board(
     "operations",
     "Cyberbullying: operations",
     "Does every tweet arrive, in time, without loss, and at what cost",
-    (_ARRIVAL, _DELAY, _FUNCTIONS, _FAILURES, _CHAMPION, _COST),
+    (_ARRIVAL, TWEET_SOURCES, _DELAY, _FUNCTIONS, _FAILURES, _CHAMPION, _COST),
 )

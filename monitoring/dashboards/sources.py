@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from lambdas.common import metric_names as functions
 from monitoring import metric_names as monitoring
@@ -11,9 +11,21 @@ from monitoring.dashboards.spec import RETRAIN, STAGE, Query
 LAMBDA: Final = "AWS/Lambda"
 KINESIS: Final = "AWS/Kinesis"
 STATES: Final = "AWS/States"
+FIREHOSE: Final = "AWS/Firehose"
 
 AWS_METRICS: Final[dict[str, frozenset[str]]] = {
-    LAMBDA: frozenset({"Invocations", "Errors", "Throttles", "Duration", "IteratorAge", "ConcurrentExecutions"}),
+    LAMBDA: frozenset(
+        {
+            "Invocations",
+            "Errors",
+            "Throttles",
+            "Duration",
+            "IteratorAge",
+            "ConcurrentExecutions",
+            "DestinationDeliveryFailures",
+        }
+    ),
+    FIREHOSE: frozenset({"DeliveryToS3.DataFreshness"}),
     KINESIS: frozenset(
         {
             "IncomingRecords",
@@ -26,12 +38,28 @@ AWS_METRICS: Final[dict[str, frozenset[str]]] = {
         {"ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionTime"}
     ),
 }
-"""The metrics of AWS that are drawn. Sources: 'Monitoring Lambda functions', 'Monitoring Kinesis Data Streams' and
-'Monitoring Step Functions' in the services' developer guides."""
+"""The metrics of AWS that are drawn. Sources: the chapters on CloudWatch metrics in the developer guides of Lambda,
+Kinesis Data Streams, Step Functions and Data Firehose."""
+
+
+class OwnMetric(Protocol):
+    """A metric of the functions or of the tweet sources."""
+
+    @property
+    def name(self) -> str:
+        """CloudWatch's name of it."""
+
+    @property
+    def by(self) -> str | None:
+        """A further dimension, by which it is emitted as well."""
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Of the total."""
 
 
 def function(
-    metric: functions.Metric,
+    metric: OwnMetric,
     service: str,
     statistic: str = "Sum",
     *,
@@ -39,18 +67,18 @@ def function(
     key: str = "a",
     hidden: bool = False,
 ) -> Query:
-    """A function's own metric, in total."""
+    """A metric that a function, or a tweet source, emits, in total."""
     values = {"service": service, "stage": STAGE, "function_name": f"cyberbullying_{STAGE}_{service}"}
     dimensions = {name: values[name] for name in metric.dimensions}
     return Query(key, functions.NAMESPACE, metric.name, dimensions, statistic, label or service, hidden)
 
 
-def function_by(metric: functions.Metric, service: str, *, key: str = "a") -> Query:
-    """A function's own metric, one series per value of its further dimension."""
+def function_by(metric: OwnMetric, service: str, statistic: str = "Sum", *, key: str = "a") -> Query:
+    """The same, one series per value of its further dimension."""
     if metric.by is None:
         raise ValueError(f"{metric.name} has no further dimension")
     dimensions = {"service": service, "stage": STAGE, metric.by: "*"}
-    return Query(key, functions.NAMESPACE, metric.name, dimensions)
+    return Query(key, functions.NAMESPACE, metric.name, dimensions, statistic)
 
 
 def report(metric: monitoring.Metric, *, label: str = "", key: str = "a") -> Query:
@@ -76,3 +104,9 @@ def kinesis(metric: str, stream: str, statistic: str = "Sum", *, label: str = ""
 def retrain(metric: str, statistic: str = "Sum", *, label: str = "", key: str = "a") -> Query:
     """What Step Functions says of the retrain state machine."""
     return Query(key, STATES, metric, {"StateMachineArn": RETRAIN}, statistic, label)
+
+
+def archive(metric: str, stream: str, statistic: str, *, label: str = "", key: str = "a") -> Query:
+    """What Firehose says of the archive of one stream."""
+    name = f"cyberbullying_{STAGE}_archive_{stream}"
+    return Query(key, FIREHOSE, metric, {"DeliveryStreamName": name}, statistic, label or stream)

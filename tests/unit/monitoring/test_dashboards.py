@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from cdk_app.stages import FUNCTIONS, STAGES, TWEET_CLASSIFICATION, TWEET_EVENTS, stage_config
+from ingest import metric_names as tweet_sources
 from lambdas.common import metric_names as functions
 from monitoring import metric_names as watched
 from monitoring.dashboards import grafana, sources
@@ -21,7 +22,9 @@ from monitoring.dashboards.spec import Board, Expression, Panel, Query
 
 PANELS = [pytest.param(panel, id=f"{board.name}: {panel.title}") for board in BOARDS for panel in board.panels]
 QUERIES = [query for board in BOARDS for panel in board.panels for query in panel.queries]
-OWN: dict[str, functions.Metric | watched.Metric] = {metric.name: metric for metric in functions.METRICS}
+OWN: dict[str, functions.Metric | tweet_sources.Metric | watched.Metric]
+OWN = {metric.name: metric for metric in functions.METRICS}
+OWN |= {metric.name: metric for metric in tweet_sources.METRICS}
 OWN |= {metric.name: metric for metric in watched.METRICS}
 
 
@@ -68,9 +71,9 @@ def test_every_drawn_metric_exists(query: Query) -> None:
     if query.namespace in sources.AWS_METRICS:
         assert query.metric in sources.AWS_METRICS[query.namespace]
         return
-    assert query.namespace == functions.NAMESPACE == watched.NAMESPACE
+    assert query.namespace == functions.NAMESPACE == watched.NAMESPACE == tweet_sources.NAMESPACE
     metric = OWN[query.metric]
-    if isinstance(metric, functions.Metric):
+    if not isinstance(metric, watched.Metric):
         allowed = [set(metric.dimensions), {*functions.DIMENSIONS, metric.by}]
         assert query.dimensions["service"] in metric.services
     else:
@@ -83,6 +86,7 @@ def test_every_own_metric_is_drawn() -> None:
     """And by each of the functions that emit it."""
     drawn = {(query.metric, query.dimensions.get("service")) for query in QUERIES}
     emitted = {(metric.name, service) for metric in functions.METRICS for service in metric.services}
+    emitted |= {(metric.name, tweet_sources.SERVICE) for metric in tweet_sources.METRICS}
     emitted |= {(metric.name, watched.SERVICE) for metric in watched.METRICS}
     assert emitted <= drawn
 
@@ -98,6 +102,7 @@ def test_names_of_resources_are_those_of_the_stages() -> None:
         "FunctionName": {stage.physical(name) for name in FUNCTIONS},
         "function_name": {stage.physical(name) for name in FUNCTIONS},
         "StreamName": {stage.physical(TWEET_EVENTS), stage.physical(TWEET_CLASSIFICATION)},
+        "DeliveryStreamName": {stage.physical(f"archive_{name}") for name in (TWEET_EVENTS, TWEET_CLASSIFICATION)},
         "StateMachineArn": {"{{retrain}}"},
         "stage": {"dev"},
     }
