@@ -10,6 +10,10 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk_app.stages import StageConfig
+from stacks.constructs.alarms import Alarms
+from stacks.constructs.mlflow_address import MlflowAddress
+from stacks.constructs.mlflow_database import MlflowDatabase
+from stacks.constructs.mlflow_server import MlflowServer
 from stacks.constructs.network import MLFLOW_PORT, Network
 from stacks.constructs.reasons import acknowledge
 from stacks.storage import StorageStack
@@ -22,6 +26,7 @@ class TrackingStack(Stack):
         network: of jobs and server.
         credentials: user name and password of MLflow's administrator, as which jobs log in.
         uri: of the tracking server, within the network.
+        server: the tracking server.
     """
 
     def __init__(
@@ -33,6 +38,23 @@ class TrackingStack(Stack):
         self.network = Network(self, "Network", stage=stage)
         self.credentials = self._credentials()
         self.uri = f"http://{stage.mlflow_host}:{MLFLOW_PORT}"
+        alarms = Alarms(self, "Alarms", stage=stage, topic=storage.alarms)
+        database = MlflowDatabase(self, "Database", stage=stage, network=self.network, alarms=alarms)
+        if database.secret is None:
+            raise AssertionError("the database's credentials are a generated secret")
+        self.server = MlflowServer(
+            self,
+            "Server",
+            stage=stage,
+            network=self.network,
+            storage=storage,
+            credentials_arn=self.credentials.secret_arn,
+            database_secret_arn=database.secret.secret_arn,
+            alarms=alarms,
+        )
+        self.server.node.add_dependency(database)
+        MlflowAddress(self, "Address", stage=stage, network=self.network, group=self.server.group)
+        CfnOutput(self, "MlflowGroupName", value=self.server.group.auto_scaling_group_name)
         CfnOutput(self, "MlflowSecretArn", value=self.credentials.secret_arn)
         CfnOutput(self, "MlflowUri", value=self.uri)
 
