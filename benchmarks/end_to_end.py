@@ -1,0 +1,142 @@
+"""From put to verdict through the local stage: both streams, the mapping's semantics and a real runtime process.
+
+Both handlers stand in the same place, one after the other, so that they differ in nothing but themselves. The warner
+rests, because the original has none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from cdk_app.stages import ALIAS, TWEET_CLASSIFICATION, TWEET_EVENTS
+from local.display import Display
+from local.processes import Supervisor
+from local.replay import Outgoing, batches, put
+from local.stage import LocalStage
+from moderation.champion import ChampionPointer, write_pointer
+from moderation.messages import Tweet, TweetEvent, encode
+from moderation.model import ARRAYS_FILE, MANIFEST_FILE
+
+_FUNCTION: Final = "classify"
+_PATIENCE_SECONDS: Final = 300.0
+
+
+class _Prediction(msgspec.Struct):
+    tweet_id: str
+
+
+class _Verdict(msgspec.Struct):
+    """As much of a verdict as both sides have."""
+
+    prediction: _Prediction
+
+
+@contextmanager
+def running_stage() -> Iterator[LocalStage]:
+    """The local stage without training; nothing of it is left afterwards."""
+    display = Display()
+    with Supervisor() as supervisor:
+        stage = LocalStage(supervisor)
+        with display.steps().showing() as steps:
+            stage.start(steps, with_training=False)
+        for poller in stage.pollers:
+            if poller.mapping.function_name != stage.config.physical(_FUNCTION):
+                poller.stop()
+        try:
+            yield stage
+        finally:
+            stage.stop()
+
+
+def serve_ours(stage: LocalStage, folder: Path) -> None:
+    """Promote an artefact, without the registry."""
+    bucket = stage.bucket("artefacts")
+    for name in (MANIFEST_FILE, ARRAYS_FILE):
+        stage.clients["s3"].put_object(Bucket=bucket, Key=f"models/bench/{name}", Body=(folder / name).read_bytes())
+    pointer = ChampionPointer(
+        "bench", f"s3://{bucket}/models/bench", sha256((folder / MANIFEST_FILE).read_bytes()).hexdigest()
+    )
+    stage.clients["ssm"].put_parameter(
+        Name=stage.config.champion_parameter, Value=write_pointer(pointer), Overwrite=True
+    )
+    stage.host.forget()
+
+
+def serve_original(stage: LocalStage, folder: Path) -> None:
+    """Deploy the original's handler in the classifier's place, as its alias."""
+    api = stage.clients["lambda"]
+    name = stage.config.physical(_FUNCTION)
+    variables = api.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    api.update_function_configuration(
+        FunctionName=name,
+        ImageConfig={"Command": ["benchmarks.original_function.handler"]},
+        Environment={
+            "Variables": variables
+            | {"ORIGINAL_MODEL": str(folder.resolve()), "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "true"}
+        },
+    )
+    version = api.publish_version(FunctionName=name)["Version"]
+    api.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
+    stage.host.forget()
+
+
+def measure(stage: LocalStage, texts: Sequence[str], run: str) -> dict[str, float]:
+    """Put tweets as fast as the stream takes them, and wait for every verdict.
+
+    Args:
+        stage: with a classifier that serves.
+        texts: of the tweets.
+        run: makes the tweets' ids different from those of other runs.
+    """
+    events = [TweetEvent(f"{run}-{number}", Tweet(text)) for number, text in enumerate(texts)]
+    records = [Outgoing(event.tweet_id, encode(event)) for event in events]
+    reader = _Reader(stage)
+    put_at: dict[str, float] = {}
+    started = time.time()
+    for batch in batches(records):
+        now = time.time()
+        put_at.update((record.key, now) for record in batch)
+        put(stage.clients["kinesis"], stage.config.physical(TWEET_EVENTS), batch)
+    arrived = reader.wait_for(put_at, started + _PATIENCE_SECONDS)
+    latencies = sorted(arrived[key] - put_at[key] for key in put_at)
+    return {
+        "tweets_per_second": len(texts) / (max(arrived.values()) - started),
+        "p99_seconds": latencies[int(len(latencies) * 0.99)],
+    }
+
+
+class _Reader:
+    """Reads verdicts from now on, with the time at which each arrived."""
+
+    def __init__(self, stage: LocalStage) -> None:
+        self._kinesis = stage.clients["kinesis"]
+        stream = stage.config.physical(TWEET_CLASSIFICATION)
+        self._iterators = [
+            self._kinesis.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="AT_TIMESTAMP", Timestamp=time.time()
+            )["ShardIterator"]
+            for shard in self._kinesis.list_shards(StreamName=stream)["Shards"]
+        ]
+
+    def wait_for(self, wanted: dict[str, float], deadline: float) -> dict[str, float]:
+        """When each wanted verdict arrived, in seconds since 1970."""
+        arrived: dict[str, float] = {}
+        while len(arrived) < len(wanted):
+            if time.time() > deadline:
+                raise SystemExit(f"{len(wanted) - len(arrived)} verdicts did not arrive; see .local/logs")
+            for index, iterator in enumerate(self._iterators):
+                answer = self._kinesis.get_records(ShardIterator=iterator, Limit=2_000)
+                self._iterators[index] = answer["NextShardIterator"]
+                for record in answer["Records"]:
+                    key = msgspec.json.decode(record["Data"], type=_Verdict).prediction.tweet_id
+                    if key in wanted:
+                        arrived.setdefault(key, record["ApproximateArrivalTimestamp"].timestamp())
+            time.sleep(0.1)
+        return arrived
