@@ -29,7 +29,7 @@ from training_jobs.gate import Champion, Evaluation, judge
 from training_jobs.measures import Measures, columns_of
 from training_jobs.pictures import draw_calibration, draw_confusion
 from training_jobs.prepared import Prepared, read_prepared
-from training_jobs.tracking import EVALUATION_FOLDER, FINISHED, TWIN_FOLDER, Tracker, tracker_for
+from training_jobs.tracking import EVALUATION_FOLDER, FINISHED, TWIN_FOLDER, Tracker, fails_with_job, tracker_for
 from training_jobs.trained import Trained, read_trained
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,11 @@ def evaluate(folders: Folders, tracker: Tracker) -> Evaluation:
         InputError: an input is missing or damaged.
     """
     prepared = read_prepared(folders.processing_input("prepared"))
+    with fails_with_job(tracker, prepared.summary.run_id):
+        return _evaluate(folders, tracker, prepared)
+
+
+def _evaluate(folders: Folders, tracker: Tracker, prepared: Prepared) -> Evaluation:
     refit = read_trained(unpacked(folders.processing_input("model")))
     candidate = read_trained(unpacked(folders.processing_input("candidate")))
     with tempfile.TemporaryDirectory() as scratch:

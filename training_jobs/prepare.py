@@ -23,7 +23,7 @@ from training_jobs.errors import InputError
 from training_jobs.folders import Folders
 from training_jobs.folds import FOLDS, assign_folds, text_hashes
 from training_jobs.prepared import PreparedTweet, Summary, data_sha256, write_prepared
-from training_jobs.tracking import Tracker, tracker_for
+from training_jobs.tracking import Tracker, fails_with_job, tracker_for
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +42,9 @@ def prepare(folders: Folders, tracker: Tracker) -> Summary:
     _check_classes(kept)
     tweets = _grouped(kept)
     summary = _summary(kept, rejected, tweets, tracker.execution_run())
-    write_prepared(folders.processing_output("prepared"), summary, tweets, rejected)
-    _report(summary, tracker)
+    with fails_with_job(tracker, summary.run_id):
+        write_prepared(folders.processing_output("prepared"), summary, tweets, rejected)
+        _report(summary, tracker)
     folders.write_message({"data_sha256": summary.data_sha256, "rows": summary.rows, "run_id": summary.run_id})
     return summary
 

@@ -28,7 +28,15 @@ from training_jobs import entrypoint
 from training_jobs.environment import JobEnvironment
 from training_jobs.errors import InputError, JobError, TrackingError
 from training_jobs.folders import Folders
-from training_jobs.tracking import EVALUATION_FOLDER, FINISHED, MODEL_FOLDER, RegisteredVersion, Tracker, tracker_for
+from training_jobs.tracking import (
+    EVALUATION_FOLDER,
+    FINISHED,
+    MODEL_FOLDER,
+    RegisteredVersion,
+    Tracker,
+    fails_with_job,
+    tracker_for,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -210,15 +218,12 @@ def run_promotion(folders: Folders, tracker: Tracker, promoter: Promoter, argume
     elif arguments.to:
         pointer = promoter.go_to(arguments.to)
     else:
-        pointer = promoter.promote(arguments.version)
-        _close_execution(tracker, pointer)
+        run_id = tracker.execution_run()
+        with fails_with_job(tracker, run_id):
+            pointer = promoter.promote(arguments.version)
+        tracker.log(run_id, tags={"outcome": "promoted", "champion_version": pointer.version})
+        tracker.finish(run_id, FINISHED)
     folders.write_message({"version": pointer.version, "location": pointer.location})
-
-
-def _close_execution(tracker: Tracker, pointer: ChampionPointer) -> None:
-    run_id = tracker.execution_run()
-    tracker.log(run_id, tags={"outcome": "promoted", "champion_version": pointer.version})
-    tracker.finish(run_id, FINISHED)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,7 +22,7 @@ from training_jobs.folders import Folders, unpacked
 from training_jobs.gate import Evaluation
 from training_jobs.model_card import model_card
 from training_jobs.prepared import Summary, read_summary
-from training_jobs.tracking import EVALUATION_FOLDER, MODEL_FOLDER, TWIN_FOLDER, Tracker, tracker_for
+from training_jobs.tracking import EVALUATION_FOLDER, MODEL_FOLDER, TWIN_FOLDER, Tracker, fails_with_job, tracker_for
 from training_jobs.trained import Trained, read_trained
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,11 @@ def register(folders: Folders, tracker: Tracker, environment: JobEnvironment) ->
         BadArtefactError: the artefact is not what training wrote.
     """
     summary = read_summary(folders.processing_input("prepared"))
+    with fails_with_job(tracker, summary.run_id):
+        return _register(folders, tracker, environment, summary)
+
+
+def _register(folders: Folders, tracker: Tracker, environment: JobEnvironment, summary: Summary) -> str:
     refit = read_trained(unpacked(folders.processing_input("model")))
     twin = read_trained(unpacked(folders.processing_input("candidate")))
     evaluation_folder = folders.processing_input("evaluation")

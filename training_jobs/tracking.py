@@ -6,13 +6,14 @@ protocol only: :mod:`training_jobs.mlflow_rest` speaks it to an MLflow server.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from training_jobs.environment import JobEnvironment
-from training_jobs.errors import InputError
+from training_jobs.errors import InputError, TrackingError
 
 FINISHED = "FINISHED"
 FAILED = "FAILED"
@@ -145,6 +146,23 @@ class NullTracker:
             InputError: always.
         """
         raise InputError("there are no files to fetch without a tracking server: set MLFLOW_TRACKING_URI")
+
+
+@contextmanager
+def fails_with_job(tracker: Tracker, run_id: str) -> Iterator[None]:
+    """Mark a run as failed when the job does; a retry that succeeds ends it well all the same.
+
+    Args:
+        tracker: keeps the run.
+        run_id: of the job's run or of the execution's; empty for none.
+    """
+    try:
+        yield
+    except Exception:
+        with suppress(TrackingError):  # the job's own failure is the one to report
+            if run_id:
+                tracker.finish(run_id, FAILED)
+        raise
 
 
 def tracker_for(environment: JobEnvironment) -> Tracker:

@@ -29,7 +29,7 @@ from training_jobs.folds import VALIDATION_FOLD, text_hashes
 from training_jobs.measures import Measures, columns_of, measure
 from training_jobs.pictures import draw_calibration, draw_confusion
 from training_jobs.prepared import Prepared, read_prepared
-from training_jobs.tracking import FAILED, FINISHED, Tracker, tracker_for
+from training_jobs.tracking import FINISHED, Tracker, fails_with_job, tracker_for
 from training_jobs.trained import ARTEFACT_FOLDER, Trained, TrainingRecord, write_trained
 
 log = logging.getLogger(__name__)
@@ -66,18 +66,16 @@ def train(
     """
     _check(settings)
     prepared = read_prepared(folders.channel("prepared"))
+    parent = prepared.summary.run_id
     run_id = tracker.start_run(
         f"refit {settings.candidate}" if settings.refit else settings.candidate,
-        parent=prepared.summary.run_id,
+        parent=parent,
         tags={"job": "refit" if settings.refit else "candidate", "data_sha256": prepared.summary.data_sha256},
     )
-    try:
+    with fails_with_job(tracker, parent), fails_with_job(tracker, run_id):
         trained = _fit(folders.model, prepared, settings, run_id, progress or _log_progress)
         write_trained(trained)
         _track(tracker, trained, prepared)
-    except Exception:
-        tracker.finish(run_id, FAILED)
-        raise
     tracker.finish(run_id, FINISHED)
     return trained.record
 
@@ -92,6 +90,8 @@ def _check(settings: TrainingSettings) -> None:
 
 
 def _fit(folder: Path, prepared: Prepared, settings: TrainingSettings, run_id: str, progress: Progress) -> Trained:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
+
     from training_jobs.candidates import CANDIDATES, fit  # noqa: PLC0415 - as above
 
     everything = np.arange(prepared.summary.rows)
@@ -99,15 +99,16 @@ def _fit(folder: Path, prepared: Prepared, settings: TrainingSettings, run_id: s
     learnt = everything if settings.refit else np.flatnonzero(prepared.folds != VALIDATION_FOLD)
     scored = _spread(prepared.summary.rows, PARITY_ROWS) if settings.refit else validation
     started = time.perf_counter()
-    fitted = fit(
-        settings.candidate,
-        prepared.texts_at(learnt),
-        prepared.labels_at(learnt),
-        groups=prepared.groups[learnt].tolist(),
-        seed=settings.seed,
-        data_sha256=prepared.summary.data_sha256,
-        progress=progress,
-    )
+    with threadpool_limits(limits=1):  # sparse arithmetic gains nothing from more, which wait busily for each other
+        fitted = fit(
+            settings.candidate,
+            prepared.texts_at(learnt),
+            prepared.labels_at(learnt),
+            groups=prepared.groups[learnt].tolist(),
+            seed=settings.seed,
+            data_sha256=prepared.summary.data_sha256,
+            progress=progress,
+        )
     seconds = time.perf_counter() - started
     scores = fitted.score(prepared.texts_at(scored))
     record = TrainingRecord(

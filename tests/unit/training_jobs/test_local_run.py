@@ -19,12 +19,15 @@ from training_jobs.errors import InputError, JobError
 from training_jobs.local_run import check_places, choose, train_locally
 from training_jobs.trained import TrainingRecord, read_trained
 
+BASELINE = candidates.CANDIDATES["nearest_neighbours"]
+
 
 @pytest.fixture(autouse=True)
-def _two_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that can be served and one that cannot are enough here."""
-    few = {name: candidates.CANDIDATES[name] for name in ("naive_bayes", "nearest_neighbours")}
+def recipes(monkeypatch: pytest.MonkeyPatch) -> dict[str, candidates.Candidate]:
+    """The recipes that compete: a quick one is enough for most of these tests."""
+    few = {"naive_bayes": candidates.CANDIDATES["naive_bayes"]}
     monkeypatch.setattr(candidates, "CANDIDATES", few)
+    return few
 
 
 @pytest.fixture
@@ -41,8 +44,13 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_model_its_card_and_its_evaluation_are_written(
-    data: Path, tmp_path: Path, scratch: Path, capsys: pytest.CaptureFixture[str]
+    data: Path,
+    tmp_path: Path,
+    scratch: Path,
+    recipes: dict[str, candidates.Candidate],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    recipes["nearest_neighbours"] = BASELINE
     out = tmp_path / "out/model"
     assert module.main(["--data", str(data), "--out", str(out)]) == 0
     model = load(out)
@@ -59,10 +67,7 @@ def test_the_model_its_card_and_its_evaluation_are_written(
     assert not list(scratch.iterdir())
 
 
-def test_a_folder_of_files_is_data_too_and_a_model_is_replaced(
-    data: Path, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(candidates.CANDIDATES, "nearest_neighbours")
+def test_a_folder_of_files_is_data_too_and_a_model_is_replaced(data: Path, tmp_path: Path, scratch: Path) -> None:
     out = tmp_path / "out"
     quiet = Console(quiet=True)
     assert train_locally(data.parent, out, 7, quiet) == 0

@@ -247,6 +247,8 @@ def test_the_step_as_sagemaker_runs_it(stage: Stage, folders: Folders, monkeypat
     assert module.main(["--rollback"]) == 0
     assert module.main(["--to", "1"]) == 0
     assert stage.champion == "1"
+    assert module.main(["--version", "9"]) == 2
+    assert run.status == "FAILED"
     assert module.main(["--to", "9"]) == 2
     assert "never promoted" in folders.failure_file.read_text()
 

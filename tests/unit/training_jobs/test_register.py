@@ -125,6 +125,7 @@ def test_if_the_files_cannot_be_kept_there_is_no_version(inputs: Folders, tracke
     with pytest.raises(TrackingError):
         register(inputs, tracker, ENVIRONMENT)
     assert not tracker.versions
+    assert tracker.runs["run-1"].status == "FAILED"
 
 
 def test_without_a_registry_the_artefact_names_itself(inputs: Folders) -> None:

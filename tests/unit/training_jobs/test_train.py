@@ -113,11 +113,21 @@ def test_every_job_is_a_nested_run_with_its_figures_and_pictures(job: Folders, t
     assert tracker.files(record.run_id) == ["validation/calibration.png", "validation/confusion_matrix.png"]
 
 
-def test_a_job_that_fails_leaves_a_failed_run(job: Folders, tracker: FakeTracker) -> None:
-    tracker.fail("log", TrackingError("the server is away"))
-    with pytest.raises(TrackingError):
+def test_a_job_that_fails_leaves_failed_runs(job: Folders, tracker: FakeTracker) -> None:
+    execution = tracker.execution_run()
+    file = job.channel("prepared") / "prepared.json"
+    file.write_text(file.read_text().replace('"run_id": ""', f'"run_id": "{execution}"'))
+    tracker.fail("log", TrackingError("the server is full"))
+    with pytest.raises(TrackingError, match="full"):
         train(job, tracker, TrainingSettings("naive_bayes"))
-    assert [run.status for run in tracker.runs.values()] == ["FAILED"]
+    assert [run.status for run in tracker.runs.values()] == ["FAILED", "FAILED"]
+
+
+def test_a_server_that_is_away_does_not_hide_why_a_job_failed(job: Folders, tracker: FakeTracker) -> None:
+    tracker.fail("log", TrackingError("the first failure"))
+    tracker.fail("finish", TrackingError("the second failure"))
+    with pytest.raises(TrackingError, match="first"):
+        train(job, tracker, TrainingSettings("naive_bayes"))
 
 
 @pytest.mark.parametrize(
