@@ -192,11 +192,17 @@ class Promoter:
         return f"s3://{bucket}/models/{version}"
 
     def _read(self, location: str, name: str) -> bytes | None:
+        """A file's content, or None where there is none.
+
+        Whether it is there is asked of the listing: to a role that may list only some prefixes, S3 says of an object
+        that is missing that access is denied.
+        """
         bucket, _, prefix = location.removeprefix("s3://").partition("/")
-        try:
-            return self._s3.get_object(Bucket=bucket, Key=f"{prefix}/{name}")["Body"].read()
-        except self._s3.exceptions.NoSuchKey:
+        key = f"{prefix}/{name}"
+        listed = self._s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        if not any(found["Key"] == key for found in listed):
             return None
+        return self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def _write(self, location: str, name: str, content: bytes) -> None:
         bucket, _, prefix = location.removeprefix("s3://").partition("/")

@@ -10,21 +10,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from training_jobs.environment import JobEnvironment
 from training_jobs.errors import InputError, TrackingError
 
-FINISHED = "FINISHED"
-FAILED = "FAILED"
+FINISHED: Final = "FINISHED"
+FAILED: Final = "FAILED"
 
-MODEL_FOLDER = "model"
+MODEL_FOLDER: Final = "model"
 """Where, among a run's files, the artefact to serve lies."""
 
-TWIN_FOLDER = "twin"
+TWIN_FOLDER: Final = "twin"
 """Where the validation twin lies: the same recipe fitted without the validation fold, with what it was fitted on."""
 
-EVALUATION_FOLDER = "evaluation"
+EVALUATION_FOLDER: Final = "evaluation"
 
 
 @dataclass(frozen=True)

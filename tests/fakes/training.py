@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import random
 import shutil
 from collections import deque
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from moderation.labels import LABELS, Label
-from tests.fakes.aws import FakeS3, FakeSsm
+from tests.fakes.aws import FakeS3, FakeSsm, client_error
 from training_jobs.errors import InputError, TrackingError
 from training_jobs.tracking import RegisteredVersion
 
@@ -174,6 +175,17 @@ class CheckedS3(FakeS3):
         assert ChecksumAlgorithm == "SHA256"
         body = Body[:-1] + b"?" if Key in self.spoil else Body
         return super().put_object(Bucket=Bucket, Key=Key, Body=body)
+
+    def list_objects_v2(self, *, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:  # type: ignore[override]  # noqa: N803
+        self._called("list_objects_v2")
+        keys = [key for key in self.keys(Bucket) if key.startswith(Prefix)][:MaxKeys]
+        return {"Contents": [{"Key": key} for key in keys]} if keys else {}
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        self._called("get_object")
+        if (Bucket, Key) not in self.objects:
+            raise client_error("AccessDenied", "GetObject")  # what a role that may not list everything is told
+        return {"Body": io.BytesIO(self.objects[Bucket, Key])}
 
 
 class WritableSsm(FakeSsm):
