@@ -12,6 +12,8 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+DONE: Final = "[green]✓[/]"
+FAILED: Final = "[red]✗[/]"
 _PLAIN_EVERY_SECONDS: Final = 2.0
 _NAME_WIDTH: Final = 24
 
@@ -52,7 +54,7 @@ class Steps:
         try:
             yield step
         except BaseException:
-            step.end("", mark="[red]✗[/]")
+            step.end("", mark=FAILED)
             raise
         step.end(step.note)
 
@@ -83,7 +85,7 @@ class Step:
         self._started = time.monotonic()
         self._ended = False
 
-    def end(self, note: str = "", *, mark: str = "[green]✓[/]") -> None:
+    def end(self, note: str = "", *, mark: str = DONE) -> None:
         """End it; a second time does nothing."""
         if not self._ended:
             self._ended = True

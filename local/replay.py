@@ -33,9 +33,6 @@ _WAIT_SECONDS: Final = 300.0
 _TRIES: Final = 8
 _READ_LIMIT: Final = 2_000
 _POLL_SECONDS: Final = 0.1
-_SCAN_SECONDS: Final = 0.5
-"""Between two scans of the warnings: they cost the emulator more than anything else that is asked of it."""
-
 
 Report = Callable[[str, int, int], None]
 """Is told how far something is: name, done, total."""
@@ -199,17 +196,20 @@ def _wait_for_verdicts(
 def _wait_for_effects(stage: LocalStage, outcome: Outcome, report: Report) -> None:
     """Wait for the warnings of what was flagged, and for the bad records to be set aside."""
     flagged = sum(verdict.decision is Decision.FLAG for verdict in outcome.verdicts.values())
+    warner = stage.poller("warn")
     deadline = time.monotonic() + _WAIT_SECONDS
     while True:
-        _read_warnings(stage, outcome)
-        outcome.set_aside = set_aside(stage)
-        warned = len(outcome.warned_at) + outcome.held
-        report("warnings", warned, flagged)
-        if warned >= flagged and sum(outcome.set_aside.values()) >= outcome.bad:
-            return
-        if time.monotonic() > deadline:
-            raise LocalError(f"{flagged - warned} flagged tweets have no warning; the logs say why")
-        stage.supervisor.pause(_SCAN_SECONDS)
+        # The table is read once the warner has nothing more to do: a scan costs the emulator more than a warning.
+        report("acted on", min(warner.done, len(outcome.verdicts)), len(outcome.verdicts))
+        if warner.done >= len(outcome.verdicts):
+            _read_warnings(stage, outcome)
+            outcome.set_aside = set_aside(stage)
+            missing = flagged - len(outcome.warned_at) - outcome.held
+            if missing <= 0 and sum(outcome.set_aside.values()) >= outcome.bad:
+                return
+            if time.monotonic() > deadline:
+                raise LocalError(f"{missing} flagged tweets have no warning; the logs say why")
+        stage.supervisor.pause(_POLL_SECONDS)
 
 
 def _read_warnings(stage: LocalStage, outcome: Outcome) -> None:

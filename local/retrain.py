@@ -12,15 +12,16 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from local import aws, paths
-from local.display import Step, Steps
+from local.display import DONE, FAILED, Step, Steps
 from local.errors import LocalError
+from local.jobs.runner import Happened, JobEvent
 from local.stage import LocalStage
 from moderation.champion import ChampionPointer, read_pointer
 from moderation.errors import ModerationError
 
 _POLL_SECONDS: Final = 0.25
 _CHAMPION_ALIAS: Final = "champion"
-_NAMES: Final = {"Pass", "Succeed", "Choice", "Fail"}
+_QUICK: Final = {"Pass", "Succeed", "Choice", "Fail"}
 """Kinds of state that take no time and are not worth a line."""
 
 
@@ -34,29 +35,42 @@ class Champion:
 
 
 class _States:
-    """Turns an execution's history into steps."""
+    """Turns an execution's history, and what its jobs did, into steps."""
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self._seen = 0
         self._open: dict[str, tuple[Step, int]] = {}
+        self._jobs: dict[str, Step] = {}
+        self._note = ""
+
+    def take_job(self, event: JobEvent) -> None:
+        """Show a job of a map beside the others; of any other job, keep the note for its state."""
+        if event.what is Happened.STARTED:
+            if any(count > 1 for _, count in self._open.values()):
+                self._jobs[event.name] = self._steps.begin(f"  {event.label}")
+        elif event.name in self._jobs:
+            failed = event.what is Happened.FAILED
+            self._jobs.pop(event.name).end(event.note, mark=FAILED if failed else DONE)
+        else:
+            self._note = event.note
 
     def take(self, events: list[dict[str, Any]]) -> None:
+        """Show states that were entered or left since."""
         for event in events:
             if event["id"] <= self._seen:
                 continue
             self._seen = event["id"]
             kind = event["type"]
-            if kind.endswith("StateEntered") and kind.removesuffix("StateEntered") not in _NAMES:
+            if kind.endswith("StateEntered") and kind.removesuffix("StateEntered") not in _QUICK:
                 self._enter(event["stateEnteredEventDetails"]["name"])
             elif kind.endswith("StateExited"):
-                details = event["stateExitedEventDetails"]
-                self._leave(details["name"], details.get("output", ""))
+                self._leave(event["stateExitedEventDetails"]["name"])
 
     def close(self) -> None:
         """End what was still open when the execution failed."""
-        for step, _ in self._open.values():
-            step.end("did not end", mark="[red]✗[/]")
+        for step in (*(step for step, _ in self._open.values()), *self._jobs.values()):
+            step.end("did not end", mark=FAILED)
         self._open.clear()
 
     def _enter(self, name: str) -> None:
@@ -66,7 +80,7 @@ class _States:
         else:
             self._open[name] = (self._steps.begin(name), 1)
 
-    def _leave(self, name: str, output: str) -> None:
+    def _leave(self, name: str) -> None:
         if name not in self._open:
             return
         step, count = self._open[name]
@@ -74,7 +88,8 @@ class _States:
             self._open[name] = (step, count - 1)
             return
         del self._open[name]
-        step.end(note_of(output))
+        step.end(self._note)
+        self._note = ""
 
 
 def retrain(stage: LocalStage, steps: Steps, *, reason: str = "manual") -> Champion:
@@ -91,6 +106,8 @@ def retrain(stage: LocalStage, steps: Steps, *, reason: str = "manual") -> Champ
     history = _States(steps)
     while True:
         described = states.describe_execution(executionArn=execution["executionArn"])
+        while not stage.job_events.empty():
+            history.take_job(stage.job_events.get())
         history.take(_events(states, execution["executionArn"]))
         if described["status"] != "RUNNING":
             break
@@ -99,27 +116,6 @@ def retrain(stage: LocalStage, steps: Steps, *, reason: str = "manual") -> Champ
     if described["status"] != "SUCCEEDED":
         raise LocalError(_failure(described))
     return _champion(stage, name, described.get("output", ""))
-
-
-def note_of(output: str) -> str:
-    """A few words on a state's output: the figures in it that a person looks for."""
-    try:
-        found = dict(_figures(json.loads(output)))
-    except ValueError:
-        return ""
-    return ", ".join(f"{name} {value}" for name, value in found.items())[:100]
-
-
-def _figures(value: Any) -> list[tuple[str, str]]:
-    """Pairs of name and value worth showing, wherever they stand in an output."""
-    if not isinstance(value, dict):
-        return []
-    wanted = ("rows", "chosen", "candidate", "passed", "macro_f1", "version")
-    return [
-        (name, f"{found:.3f}" if isinstance(found, float) else str(found))
-        for name, found in value.items()
-        if name in wanted and isinstance(found, (str, int, float))
-    ]
 
 
 def _events(states: Any, execution: str) -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,7 +19,7 @@ from local.aws import Clients
 from local.display import Steps
 from local.errors import LocalError
 from local.jobs.job import Surroundings
-from local.jobs.runner import JobRunner
+from local.jobs.runner import JobEvent, JobRunner
 from local.lambda_host.host import LambdaHost
 from local.lambda_host.telemetry import Telemetry
 from local.poller.checkpoints import Checkpoints
@@ -53,7 +53,7 @@ class LocalStage:
         self.endpoint = ""
         self.mlflow = ""
         self.pollers: list[MappingPoller] = []
-        self.job_events: list[tuple[float, str, str]] = []
+        self.job_events: queue.SimpleQueue[JobEvent] = queue.SimpleQueue()
         self._ports = ports or Ports()
         self._clients: Clients | None = None
         self._telemetry: Telemetry | None = None
@@ -84,6 +84,17 @@ class LocalStage:
     def bucket(self, thing: str) -> str:
         """The name of one of the stage's buckets."""
         return self.config.bucket(thing, self.account)
+
+    def poller(self, function: str) -> MappingPoller:
+        """The poller that calls a function.
+
+        Raises:
+            LocalError: there is none.
+        """
+        for poller in self.pollers:
+            if poller.mapping.function_name == self.config.physical(function):
+                return poller
+        raise LocalError(f"nothing polls a stream for {function}")
 
     def start(self, steps: Steps, *, with_training: bool = True) -> None:
         """Start everything, several things at a time, and deploy.
@@ -201,7 +212,7 @@ class LocalStage:
             states=self.clients["stepfunctions"],
             queue_url=self.clients["sqs"].get_queue_url(QueueName=self.config.jobs_queue)["QueueUrl"],
             surroundings=Surroundings(self.clients["s3"], self.supervisor, variables, paths.LOGS / "jobs"),
-            observe=lambda job, what: self.job_events.append((time.monotonic(), job, what)),
+            observe=self.job_events.put,
         )
         self._jobs.start()
 

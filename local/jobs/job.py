@@ -17,6 +17,13 @@ from local.jobs.errors import JobFailedError
 from local.processes import Child, Supervisor
 
 _PROGRAMS: Final = ("python", "python3")
+_FIGURES: Final = {
+    "validation:macro_f1": "macro-F1",
+    "macro_f1": "macro-F1",
+    "rows": "rows",
+    "passed": "passed",
+    "version": "version",
+}
 _MAX_EXIT_MESSAGE: Final = 1_024
 _MAX_FAILURE: Final = 1_024
 _DEFAULT_RUNTIME: Final = 86_400
@@ -41,9 +48,15 @@ class Surroundings:
 
 
 class Job(Protocol):
-    """A kind of job."""
+    """A kind of job.
+
+    Attributes:
+        name: of the job.
+        label: what it does, in a word or two.
+    """
 
     name: str
+    label: str
 
     def run(self, surroundings: Surroundings) -> dict[str, Any]:
         """Run to the end; what the ``Describe`` call of its kind would answer.
@@ -78,6 +91,8 @@ class TrainingJob:
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self.name: str = request["TrainingJobName"]
+        asked = request.get("HyperParameters", {})
+        self.label: str = asked.get("candidate", self.name) + (" refit" if asked.get("refit") == "true" else "")
         self._request = request
 
     def run(self, surroundings: Surroundings) -> dict[str, Any]:
@@ -131,6 +146,8 @@ class ProcessingJob:
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self.name: str = request["ProcessingJobName"]
+        entry_point = request.get("AppSpecification", {}).get("ContainerEntrypoint") or [self.name]
+        self.label: str = entry_point[-1].rsplit(".", 1)[-1]
         self._request = request
 
     def run(self, surroundings: Surroundings) -> dict[str, Any]:
@@ -175,6 +192,21 @@ def final_metrics(log: str, definitions: list[dict[str, str]]) -> list[dict[str,
         if values:
             found.append({"MetricName": definition["Name"], "Value": float(values[-1]), "Timestamp": time.time()})
     return found
+
+
+def note_of(described: Mapping[str, Any]) -> str:
+    """The figures in a job's description that a person looks for."""
+    metrics = {metric["MetricName"]: metric["Value"] for metric in described.get("FinalMetricDataList", [])}
+    try:
+        message = json.loads(described.get("ExitMessage", "{}"))
+    except ValueError:
+        message = {}
+    figures = {**metrics, **(message if isinstance(message, dict) else {})}
+    return ", ".join(
+        f"{title} {value:.3f}" if isinstance(value, float) else f"{title} {value}"
+        for name, title in _FIGURES.items()
+        if isinstance(value := figures.get(name), (str, int, float))
+    )
 
 
 def _execute(

@@ -7,13 +7,15 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import LocalError, StoppedError
 from local.jobs.errors import JobFailedError
-from local.jobs.job import Surroundings, encode, read_job
+from local.jobs.job import Surroundings, encode, note_of, read_job
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +30,31 @@ _WAIT_SECONDS: Final = 2
 _MAX_CAUSE: Final = 32_768
 
 
+class Happened(StrEnum):
+    """What a job did."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """Something that happened to a job.
+
+    Attributes:
+        name: of the job.
+        label: what it does, in a word or two.
+        what: happened.
+        note: the figures of its result, or the reason of its failure.
+    """
+
+    name: str
+    label: str
+    what: Happened
+    note: str = ""
+
+
 class JobRunner:
     """Serves a queue until it is stopped.
 
@@ -37,7 +64,7 @@ class JobRunner:
         queue_url: of the queue.
         surroundings: of every job.
         at_a_time: jobs that run at the same time.
-        observe: is told of every job's start, end and failure: name, what happened.
+        observe: is told of every job's start, end and failure.
     """
 
     def __init__(
@@ -48,13 +75,13 @@ class JobRunner:
         queue_url: str,
         surroundings: Surroundings,
         at_a_time: int = AT_A_TIME,
-        observe: Callable[[str, str], None] | None = None,
+        observe: Callable[[JobEvent], None] | None = None,
     ) -> None:
         self._sqs = sqs
         self._states = states
         self._queue_url = queue_url
         self._surroundings = surroundings
-        self._observe = observe or (lambda _job, _what: None)
+        self._observe = observe or (lambda _event: None)
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._serve, name=f"job-runner-{number}", daemon=True)
@@ -94,7 +121,7 @@ class JobRunner:
         body = json.loads(message["Body"])
         try:
             job = read_job(body)
-            self._observe(job.name, "started")
+            self._observe(JobEvent(job.name, job.label, Happened.STARTED))
             described = job.run(self._surroundings)
         except StoppedError:
             raise
@@ -106,7 +133,7 @@ class JobRunner:
             self._surroundings.supervisor.check()
             self._fail(body, f"ClientError: {error}")
         else:
-            self._observe(job.name, "completed")
+            self._observe(JobEvent(job.name, job.label, Happened.COMPLETED, note_of(described)))
             self._answer(lambda: self._states.send_task_success(taskToken=body["task_token"], output=encode(described)))
         self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
 
@@ -114,7 +141,7 @@ class JobRunner:
         request = body.get("request") or {}
         name = request.get("TrainingJobName") or request.get("ProcessingJobName") or "a job"
         _log.warning("%s failed: %s", name, reason)
-        self._observe(name, "failed")
+        self._observe(JobEvent(name, name, Happened.FAILED, reason))
         self._answer(
             lambda: self._states.send_task_failure(
                 taskToken=body["task_token"], error=TASK_FAILED, cause=reason[:_MAX_CAUSE]

@@ -137,6 +137,11 @@ class MappingPoller:
         """Records that were read and are not done with."""
         return sum(worker.outstanding for worker in list(self._workers.values()))
 
+    @property
+    def done(self) -> int:
+        """Records that were read and are done with."""
+        return self.counts.records - self.outstanding
+
     def _watch_shards(self) -> None:
         while not self._context.stopping.is_set():
             try:

@@ -22,7 +22,7 @@ from local.errors import StoppedError
 from local.jobs import folders
 from local.jobs.errors import JobFailedError
 from local.jobs.job import Surroundings, final_metrics, read_job
-from local.jobs.runner import JobRunner
+from local.jobs.runner import Happened, JobEvent, JobRunner
 from local.processes import Supervisor
 
 
@@ -254,13 +254,14 @@ def test_a_job_ends_with_the_stage_and_stays_in_the_queue(
 
 def test_jobs_run_side_by_side(supervisor: Supervisor, objects: Objects, tmp_path: Path) -> None:
     bodies = [{**training(TrainingJobName=f"job-{n}"), "task_token": f"token-{n}"} for n in range(4)]
-    queue, tokens, seen = Queue(*bodies), Tokens(), []
+    queue, tokens = Queue(*bodies), Tokens()
+    seen: list[JobEvent] = []
     runner = JobRunner(
         sqs=queue,
         states=tokens,
         queue_url="queue",
         surroundings=Surroundings(objects, supervisor, {}, tmp_path),
-        observe=lambda job, what: seen.append((job, what)),
+        observe=seen.append,
     )
     runner.start()
     deadline = time.monotonic() + 20
@@ -269,7 +270,8 @@ def test_jobs_run_side_by_side(supervisor: Supervisor, objects: Objects, tmp_pat
         time.sleep(0.02)
     runner.stop()
     assert {token for token, _ in tokens.successes} == {f"token-{n}" for n in range(4)}
-    assert seen.count(("job-0", "started")) == seen.count(("job-0", "completed")) == 1
+    assert seen.count(JobEvent("job-0", "linear_svm", Happened.STARTED)) == 1
+    assert seen.count(JobEvent("job-0", "linear_svm", Happened.COMPLETED, "macro-F1 0.750")) == 1
 
 
 def test_the_last_value_of_a_metric_counts() -> None:
