@@ -198,6 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--candidate", help="name of the recipe, for example linear_svm")
     parser.add_argument("--refit", action="store_true", help="fit on everything, the validation fold included")
     parser.add_argument("--seed", type=int, help=f"of everything random (default {DEFAULT_SEED})")
+    # Images that come without an entry point of the request's own are run by SageMaker as `image train`.
+    parser.add_argument("sagemaker", nargs="?", choices=["train"], help=argparse.SUPPRESS)
     parsed = parser.parse_args(arguments)
 
     def work(folders: Folders) -> None:

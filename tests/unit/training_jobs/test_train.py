@@ -148,6 +148,10 @@ def test_what_makes_no_sense_ends_with_code_2(
     assert reason in job.failure_file.read_text()
 
 
+def test_sagemakers_own_argument_does_no_harm(job: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(job, monkeypatch, "train", candidate="naive_bayes") == 0
+
+
 def test_without_its_channel_the_job_says_so(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(folders, monkeypatch, candidate="naive_bayes") == 2
     assert "input channel 'prepared'" in folders.failure_file.read_text()
