@@ -16,7 +16,6 @@ from stacks.training import TrainingStack
 def compose(app: App, stage: StageConfig) -> None:
     """Put the stacks of a stage into an app."""
     environment = Environment(account=stage.account, region=stage.region)
-    _name_zones(app, stage)
     common = {
         "env": environment,
         "termination_protection": stage.keep_data,
@@ -32,10 +31,3 @@ def compose(app: App, stage: StageConfig) -> None:
     Tags.of(app).add("project", PRODUCT)
     Tags.of(app).add("stage", stage.name)
     validate(app)
-
-
-def _name_zones(app: App, stage: StageConfig) -> None:
-    """Answer beforehand what the CDK would ask the account: a network looks its zones up even where they are given."""
-    if stage.account and stage.availability_zones:
-        key = f"availability-zones:account={stage.account}:region={stage.region}"
-        app.node.set_context(key, list(stage.availability_zones))

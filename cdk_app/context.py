@@ -13,6 +13,7 @@ from typing import Any, Final
 from cdk_app.images import ROOT
 
 HANDED_OVER: Final = "CDK_CONTEXT_JSON"
+OUTPUT: Final = "CDK_OUTDIR"
 CONTEXT_FILE: Final = ROOT / "cdk.json"
 
 
@@ -24,7 +25,8 @@ def app_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> di
         environment: in which the CDK's command line leaves what it merged.
 
     Returns:
-        Keyword arguments of ``aws_cdk.App``; none when the environment has the context.
+        Keyword arguments of ``aws_cdk.App``; without the command line the templates go into a folder of their stage,
+        below the one that ``cdk.json`` names.
     """
     parser = argparse.ArgumentParser(prog="python -m cdk_app", description="Synthesise the stacks of a stage.")
     parser.add_argument("-c", "--context", action="append", default=[], type=_pair, metavar="KEY=VALUE")
@@ -32,7 +34,10 @@ def app_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> di
     if HANDED_OVER in environment:
         return {"context": given} if given else {}
     settings = json.loads(CONTEXT_FILE.read_text())
-    return {"context": settings["context"] | given, "outdir": str(ROOT / settings["output"])}
+    context = settings["context"] | given
+    if OUTPUT in environment:
+        return {"context": context}
+    return {"context": context, "outdir": str(ROOT / settings["output"] / context["stage"])}
 
 
 def _pair(text: str) -> tuple[str, str]:

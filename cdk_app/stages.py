@@ -208,7 +208,6 @@ class StageConfig:
         name: of the stage; part of every physical name.
         account: AWS account, or None for that of the credentials at deployment.
         region: AWS region.
-        availability_zones: their names where they cannot be looked up, else empty.
         keep_data: whether buckets, tables, keys and logs outlive their stack.
         empty_buckets_on_destroy: whether a custom resource empties buckets when their stack is destroyed.
         flow_logs: whether the network's traffic is logged.
@@ -222,7 +221,6 @@ class StageConfig:
     name: str
     account: str | None = None
     region: str = "us-east-1"
-    availability_zones: tuple[str, ...] = ()
     keep_data: bool = True
     empty_buckets_on_destroy: bool = False
     flow_logs: bool = True
@@ -246,9 +244,6 @@ class StageConfig:
         """Refuse values that contradict each other."""
         if self.keep_data and self.empty_buckets_on_destroy:
             raise StageError(f"{self.name}: data cannot be kept and deleted at once")
-        if self.account and len(self.availability_zones) < ZONES:
-            # The CDK looks zones up in the account where it knows one, and synthesis must not need credentials.
-            raise StageError(f"{self.name}: name {ZONES} availability_zones of account {self.account}")
         if self.training.launcher is JobLauncher.LOCAL_QUEUE and self.account != EMULATOR_ACCOUNT:
             raise StageError(f"{self.name}: nothing serves the queue of jobs in an account of AWS")
         shards = self.streams.shards
@@ -327,7 +322,6 @@ STAGES: Final[dict[str, StageConfig]] = {
         StageConfig(
             name="local",
             account=EMULATOR_ACCOUNT,
-            availability_zones=("us-east-1a", "us-east-1b"),
             keep_data=False,
             flow_logs=False,
             log_retention_days=7,

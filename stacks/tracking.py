@@ -5,11 +5,11 @@ Serving never calls MLflow: while this stack is away, or broken, tweets are clas
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdk_app.stages import StageConfig
+from cdk_app.stages import ZONES, StageConfig
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.mlflow_address import MlflowAddress
 from stacks.constructs.mlflow_database import MlflowDatabase
@@ -57,6 +57,15 @@ class TrackingStack(Stack):
         CfnOutput(self, "MlflowGroupName", value=self.server.group.auto_scaling_group_name)
         CfnOutput(self, "MlflowSecretArn", value=self.credentials.secret_arn)
         CfnOutput(self, "MlflowUri", value=self.uri)
+
+    @property
+    def availability_zones(self) -> list[str]:
+        """The first zones of the region, whichever they are.
+
+        Left to itself the CDK looks their names up in the account where it knows one, and synthesis is to need neither
+        an account nor a network.
+        """
+        return [Fn.select(index, Fn.get_azs()) for index in range(ZONES)]
 
     def _credentials(self) -> secretsmanager.Secret:
         secret = secretsmanager.Secret(

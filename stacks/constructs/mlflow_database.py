@@ -32,7 +32,7 @@ class MlflowDatabase(rds.DatabaseInstance):
             scope,
             construct_id,
             instance_identifier=stage.stack("mlflow"),
-            engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17),
+            engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17_9),
             instance_type=ec2.InstanceType(f"{family}.{size}"),
             vpc=network.vpc,
             vpc_subnets=ec2.SubnetSelection(subnets=network.job_subnets.subnets),

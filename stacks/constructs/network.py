@@ -55,14 +55,12 @@ class Network(Construct):
                     name="public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24, map_public_ip_on_launch=True
                 )
             )
-        zones = list(stage.availability_zones[:ZONES])
         vpc = ec2.Vpc(
             self,
             "Vpc",
             vpc_name=stage.stack("network"),
             ip_addresses=ec2.IpAddresses.cidr(CIDR),
-            availability_zones=zones or None,
-            max_azs=None if zones else ZONES,
+            max_azs=ZONES,
             nat_gateways=0,
             subnet_configuration=subnets,
             gateway_endpoints={
