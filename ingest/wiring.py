@@ -184,5 +184,5 @@ def _client(service: str, *, attempts: int = 1) -> Any:
     from botocore.config import Config  # noqa: PLC0415 - half a second which lines on standard output do not need
     from botocore.session import get_session  # noqa: PLC0415
 
-    config = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": attempts})
+    config = Config(connect_timeout=5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": attempts})
     return get_session().create_client(service, config=config)

@@ -83,7 +83,7 @@ class Commit(msgspec.Struct, frozen=True):
     collection: str
     rkey: str
     rev: str = ""
-    record: msgspec.Raw | None = None
+    record: msgspec.Raw = msgspec.Raw()
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -202,8 +202,6 @@ class Jetstream:
             return None, ()
         if commit.operation == "delete":
             return _withdrawn(message, identifier(message.did, commit.rkey), Withdrawal.DELETED), ()
-        if commit.record is None:
-            return None, ()
         record = _record_decoder.decode(commit.record)
         revision = commit.rev if commit.operation == "update" else ""
         tweet = TweetEvent(
