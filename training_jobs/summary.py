@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -47,7 +48,7 @@ def print_summary(
 
 
 def _candidates_table(candidates: Sequence[TrainingRecord], refit: TrainingRecord) -> Table:
-    table = Table(title="Candidates on the validation fold, which none has seen")
+    table = Table(title="Candidates on the validation fold, which none has seen", box=SIMPLE_HEAD, pad_edge=False)
     table.caption = "* chosen   (b) baseline, not served"
     table.add_column("candidate", no_wrap=True)
     for column in ("macro-F1", "accuracy", "caught", "alarms", "ECE", "seconds"):
@@ -66,7 +67,7 @@ def _figures(record: TrainingRecord) -> list[str]:
 
 
 def _classes_table(name: str, measures: Measures) -> Table:
-    table = Table(title=f"{name} by class, on {measures.rows:,} unseen rows")
+    table = Table(title=f"{name} by class, on {measures.rows:,} unseen rows", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("class")
     for column in ("precision", "recall", "F1", "rows"):
         table.add_column(column, justify="right")
