@@ -48,7 +48,9 @@ def print_summary(
 
 
 def _candidates_table(candidates: Sequence[TrainingRecord], refit: TrainingRecord) -> Table:
-    table = Table(title="Candidates on the validation fold, which none has seen", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title="Candidates on the validation fold, which none has seen", box=SIMPLE_HEAD, collapse_padding=True
+    )
     table.caption = "* chosen   (b) baseline, not served"
     table.add_column("candidate", no_wrap=True)
     for column in ("macro-F1", "accuracy", "caught", "alarms", "ECE", "seconds"):
@@ -67,7 +69,7 @@ def _figures(record: TrainingRecord) -> list[str]:
 
 
 def _classes_table(name: str, measures: Measures) -> Table:
-    table = Table(title=f"{name} by class, on {measures.rows:,} unseen rows", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=f"{name} by class, on {measures.rows:,} unseen rows", box=SIMPLE_HEAD, collapse_padding=True)
     table.add_column("class")
     for column in ("precision", "recall", "F1", "rows"):
         table.add_column(column, justify="right")
