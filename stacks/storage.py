@@ -18,6 +18,7 @@ from constructs import Construct
 
 from cdk_app.images import IMAGES
 from cdk_app.stages import StageConfig
+from stacks.constructs.bucket_emptier import tidy_bucket_emptier
 from stacks.constructs.private_bucket import PrivateBucket
 
 NO_CHAMPION = "none"
@@ -83,6 +84,7 @@ class StorageStack(Stack):
             thing="failed-records",
             rules=[s3.LifecycleRule(id="failed-records", expiration=Duration.days(90))],
         )
+        tidy_bucket_emptier(self, stage)
         self.repositories = {image.name: self._repository(image.name) for image in IMAGES}
         self.warnings = self._warnings()
         self.alarms = self._alarms()
@@ -150,7 +152,7 @@ class StorageStack(Stack):
         topic = sns.Topic(
             self, "Alarms", topic_name=self._stage.physical("alarms"), master_key=self.key, enforce_ssl=True
         )
-        # Alarms cannot use a key on behalf of a role: the service itself must be let in, for this account's alarms only.
+        # Alarms have no role to use a key with: the service itself must be let in, for this account's alarms only.
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="AlarmsPublish",

@@ -96,7 +96,7 @@ class StreamingStack(Stack):
         )
         acknowledge(
             stream,
-            "Tweets are personal data: with a key of our own, reading them takes a right to the key, which can be revoked",
+            "Tweets are personal data: with a key of our own, reading them takes a right to it, which can be revoked",
             "AwsSolutions-KDS3",
         )
         refused = stream.metric_write_provisioned_throughput_exceeded(statistic="Sum", period=FIVE_MINUTES)

@@ -74,7 +74,7 @@ class TrackingStack(Stack):
             secret_name=self._stage.secret("mlflow"),
             description="Administrator of the MLflow server",
             generate_secret_string=secretsmanager.SecretStringGenerator(
-                secret_string_template='{"username": "admin"}',
+                secret_string_template='{"username": "admin"}',  # noqa: S106 - the password is generated
                 generate_string_key="password",
                 password_length=40,
                 exclude_punctuation=True,

@@ -1,4 +1,4 @@
-"""The retrain state machine: who may run it, as whom its jobs run, when it runs by itself, and who hears of failures."""
+"""The retrain state machine: as whom it and its jobs run, when it runs by itself, and who hears of failures."""
 
 from __future__ import annotations
 
@@ -60,14 +60,22 @@ class TrainingStack(Stack):
             "ReadLabelled", ["s3:GetObject"], "data", "labelled/*", "The data set is as many files as there are"
         )
         role.allow_objects(
-            "HandOver", ["s3:GetObject", "s3:PutObject"], "artefacts", "runs/*", "Every execution has a folder of its own"
+            "HandOver",
+            ["s3:GetObject", "s3:PutObject"],
+            "artefacts",
+            "runs/*",
+            "Every execution has a folder of its own",
         )
         return role
 
     def _promotion_role(self) -> JobRole:
         role = self._bare_job_role("Promotion")
         role.allow_objects(
-            "Publish", ["s3:GetObject", "s3:PutObject"], "artefacts", "models/*", "Every version has a folder of its own"
+            "Publish",
+            ["s3:GetObject", "s3:PutObject"],
+            "artefacts",
+            "models/*",
+            "Every version has a folder of its own",
         )
         role.allow("MovePointer", ["ssm:GetParameter", "ssm:PutParameter"], self._storage.champion.parameter_arn)
         return role

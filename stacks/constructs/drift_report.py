@@ -201,7 +201,9 @@ class DriftReport(Construct):
         role = iam.Role(
             self,
             "JobRole",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            assumed_by=iam.ServicePrincipal(
+                "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self._stack.account}}
+            ),
             description="Makes drift reports",
         )
         log_groups = self._arn("logs", "log-group", "/aws/sagemaker/ProcessingJobs*", separator=":")
@@ -221,7 +223,6 @@ class DriftReport(Construct):
                 ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
                 [log_groups],
             ),
-            "Sign": (["ecr:GetAuthorizationToken"], ["*"]),
         }
         for sid, (actions, resources) in statements.items():
             role.add_to_policy(iam.PolicyStatement(sid=sid, actions=actions, resources=resources))
@@ -299,7 +300,9 @@ def run_by_schedule(scope: Construct, construct_id: str, *, stage: StageConfig, 
     role = iam.Role(
         scope,
         f"{construct_id}Role",
-        assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
+        assumed_by=iam.ServicePrincipal(
+            "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+        ),
         description=f"Starts {construct_id} by schedule",
     )
     machine.grant_start_execution(role)

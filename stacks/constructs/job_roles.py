@@ -49,7 +49,9 @@ class JobRole(iam.Role):
             "AwsSolutions-IAM5[Resource::*]",
         )
 
-    def allow(self, what: str, actions: list[str], *resources: str, conditions: dict[str, object] | None = None) -> None:
+    def allow(
+        self, what: str, actions: list[str], *resources: str, conditions: dict[str, object] | None = None
+    ) -> None:
         """Let jobs do something; ``what`` names the statement."""
         self.add_to_policy(
             iam.PolicyStatement(sid=what, actions=actions, resources=list(resources), conditions=conditions)
@@ -94,8 +96,8 @@ class JobRole(iam.Role):
             f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:/aws/sagemaker/{kind}:*"
             for kind in JOB_LOGS
         ]
-        self.allow("Log", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-                   *groups)  # fmt: skip
+        actions = ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+        self.allow("Log", [f"logs:{action}" for action in actions], *groups)
         self.allow(
             "Measure",
             ["cloudwatch:PutMetricData"],

@@ -151,7 +151,9 @@ class MlflowAddress(Construct):
         )
         role.add_to_policy(
             iam.PolicyStatement(
-                sid="EnterInZone", actions=["route53:ChangeResourceRecordSets", "route53:GetHostedZone"], resources=[zone]
+                sid="EnterInZone",
+                actions=["route53:ChangeResourceRecordSets", "route53:GetHostedZone"],
+                resources=[zone],
             )
         )
         role.add_to_policy(
@@ -165,4 +167,3 @@ class MlflowAddress(Construct):
             "AwsSolutions-IAM5[Resource::*]",
         )
         return role
-

@@ -34,8 +34,8 @@ DISK_GB: Final = 16
 class MlflowServer(Construct):
     """One instance, in a group of exactly one: an instance that fails is replaced by one that starts the same image.
 
-    Nothing on it needs saving. It takes the latest Amazon Linux whenever it is replaced. There is no way in but from the
-    training jobs, and Session Manager for people.
+    Nothing on it needs saving. It takes the latest Amazon Linux whenever it is replaced. There is no way in but from
+    the training jobs, and Session Manager for people.
 
     Attributes:
         group: the auto-scaling group.
@@ -184,8 +184,8 @@ class MlflowServer(Construct):
         )
         acknowledge(
             role,
-            "MLflow names the artefacts of a run itself, below this prefix; Session Manager and the registry's token know "
-            "no resources to restrict them to; streams of a log group have names of their own",
+            "MLflow names the artefacts of a run itself, below this prefix; Session Manager and the registry's token "
+            "know no resources to restrict them to; streams of a log group have names of their own",
             wildcard_below(self._stage, "artefacts", ARTEFACT_KEYS),
             "AwsSolutions-IAM5[Resource::*]",
         )

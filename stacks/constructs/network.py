@@ -81,9 +81,7 @@ class Network(Construct):
         return vpc
 
     def _group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
-        return ec2.SecurityGroup(
-            self, construct_id, vpc=self.vpc, description=description, allow_all_outbound=False
-        )
+        return ec2.SecurityGroup(self, construct_id, vpc=self.vpc, description=description, allow_all_outbound=False)
 
     def _rules(self) -> None:
         """Who may talk to whom; replies need no rule.

@@ -205,8 +205,9 @@ def _endings() -> Json:
         },
         "NotifyFailure": _notice(
             "'Retrain of ${Stage} failed'",
-            "'Execution ' & $states.context.Execution.Id & ' failed in ' & $failure.step & ', and the champion stays. ' "
-            "& $failure.error & ': ' & $failure.cause & ' Runbook: docs/runbooks/retrain-failed.md'",
+            "'Execution ' & $states.context.Execution.Id & ' failed in ' & $failure.step "
+            "& ', and the champion stays. ' & $failure.error & ': ' & $failure.cause "
+            "& ' Runbook: docs/runbooks/retrain-failed.md'",
             then="Failed",
         ),
         "Failed": {

@@ -1,8 +1,8 @@
 """The jobs of a retrain as requests to SageMaker, and the two ways to launch them.
 
-A request is the same in every stage, to the letter; what differs is who runs it. Plain dictionaries of the Amazon States
-Language in JSONata, without the CDK: values that only a deployment knows stand as ``${Name}`` and are substituted by
-CloudFormation (see :data:`SUBSTITUTED`).
+A request is the same in every stage, to the letter; what differs is who runs it. Plain dictionaries of the Amazon
+States Language in JSONata, without the CDK: values that only a deployment knows stand as ``${Name}`` and are
+substituted by CloudFormation (see :data:`SUBSTITUTED`).
 """
 
 from __future__ import annotations
