@@ -51,8 +51,17 @@ format: setup ## Format the code
 synth: setup ## Synthesise the templates of a stage (STAGE=dev)
 	@node_modules/.bin/cdk synth --quiet --all -c stage=$(STAGE)
 
+images: setup ## Build and push the images that a stage's registry lacks (STAGE=dev; needs Docker)
+	@$(PY) -m cdk_app.push --stage $(STAGE)
+
+deploy: setup ## Deploy a stage (STAGE=dev); run `make images` first
+	@node_modules/.bin/cdk deploy --all -c stage=$(STAGE)
+
+destroy: setup ## Destroy a stage after asking (STAGE=dev)
+	@node_modules/.bin/cdk destroy --all -c stage=$(STAGE)
+
 bench: setup ## Measure speed and memory beside the original handler
-	@$(PY) -m benchmarks
+	@$(PY) -m benchmarks --data "$(DATA)"
 
 requirements: setup ## Compile every requirements file from its .in file
 	@scripts/compile-requirements.sh

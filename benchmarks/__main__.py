@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks import end_to_end, machine, original, tweets
+from local import paths
 
 SIDES: Final = ("ours", "original")
 THROUGHPUT_TWEETS: Final = 5_000
@@ -138,7 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="write the table to this file too, as Markdown")
     options = parser.parse_args(arguments)
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="benchmarks-") as work:
+    # Not in /tmp: the local stage gives each function a /tmp of its own.
+    with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=paths.HOME) as work:
         results = measure(options, Path(work), console)
     report = "\n".join(
         [
