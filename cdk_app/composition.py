@@ -6,6 +6,7 @@ from aws_cdk import App, Environment, PermissionsBoundary, Tags
 
 from cdk_app.stages import PRODUCT, StageConfig
 from cdk_app.validations import validate
+from stacks.ingest import IngestStack
 from stacks.monitoring import MonitoringStack
 from stacks.storage import StorageStack
 from stacks.streaming import StreamingStack
@@ -28,6 +29,8 @@ def compose(app: App, stage: StageConfig) -> None:
     tracking = TrackingStack(app, stage.stack("tracking"), stage=stage, storage=storage, **common)
     TrainingStack(app, stage.stack("training"), stage=stage, storage=storage, tracking=tracking, **common)
     MonitoringStack(app, stage.stack("monitoring"), stage=stage, storage=storage, streaming=streaming, **common)
+    if stage.ingest.source is not None:
+        IngestStack(app, stage.stack("ingest"), stage=stage, storage=storage, streaming=streaming, **common)
     Tags.of(app).add("project", PRODUCT)
     Tags.of(app).add("stage", stage.name)
     validate(app)

@@ -52,5 +52,6 @@ LAMBDAS: Final = Image("lambdas", folder="lambdas", sources=("moderation",))
 TRAINING: Final = Image("training", folder="training_jobs", sources=("moderation",))
 MLFLOW: Final = Image("mlflow", folder="tracking")
 MONITORING: Final = Image("monitoring", folder="monitoring", sources=("moderation",))
+INGEST: Final = Image("ingest", folder="ingest", sources=("moderation",))
 
-IMAGES: Final = (LAMBDAS, TRAINING, MLFLOW, MONITORING)
+IMAGES: Final = (LAMBDAS, TRAINING, MLFLOW, MONITORING, INGEST)

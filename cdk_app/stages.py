@@ -200,6 +200,42 @@ class MonitoringSettings:
             raise StageError("label_hours must cover the window")
 
 
+TWEET_SOURCES: Final = ("x-stream", "x-search", "bluesky")
+"""What a stage can read tweets from; the sources of ``python -m ingest`` but for the replay of files."""
+
+PAID_SOURCES: Final = ("x-stream", "x-search")
+"""Those that cost money for every tweet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestSettings:
+    """Where a stage's tweets come from.
+
+    Attributes:
+        source: one of :data:`TWEET_SOURCES`, or None: then nothing is deployed, and whoever has the right to may put
+            tweets into the stream.
+        languages: primary tags of the languages that are read, with commas between them.
+        daily_budget_usd: most US dollars that a paid source may cost in a UTC day.
+        cpu: of the task, in 1/1024 of a virtual CPU.
+        memory_mb: of the task. A source takes 65 MB, and its buffer at most 32.
+        lag_alarm_seconds: how old a tweet may be when it reaches the stream.
+    """
+
+    source: str | None = None
+    languages: str = "en"
+    daily_budget_usd: float = 0.0
+    cpu: int = 256
+    memory_mb: int = 512
+    lag_alarm_seconds: int = 300
+
+    def __post_init__(self) -> None:
+        """Refuse what could not start, or would cost money without a limit."""
+        if self.source is not None and self.source not in TWEET_SOURCES:
+            raise StageError(f"there is no tweet source {self.source!r}; there are {', '.join(TWEET_SOURCES)}")
+        if (self.source in PAID_SOURCES) != (self.daily_budget_usd > 0):
+            raise StageError("daily_budget_usd goes with a source that costs money, and with no other")
+
+
 @dataclass(frozen=True, kw_only=True)
 class StageConfig:
     """One stage. To add a region, an account, a permissions boundary or an alarm address, set one value.
@@ -239,6 +275,7 @@ class StageConfig:
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
+    ingest: IngestSettings = field(default_factory=IngestSettings)
 
     def __post_init__(self) -> None:
         """Refuse values that contradict each other."""
@@ -357,6 +394,7 @@ STAGES: Final[dict[str, StageConfig]] = {
             name="staging",
             streams=StreamSettings(retention_hours=48),
             training=TrainingSettings(schedule="rate(30 days)"),
+            ingest=IngestSettings(source="bluesky"),
             monitoring=MonitoringSettings(schedule="rate(1 day)", schedule_hours=24),
         ),
         StageConfig(
@@ -377,6 +415,7 @@ STAGES: Final[dict[str, StageConfig]] = {
             ),
             training=TrainingSettings(training_instance="ml.c5.2xlarge", schedule="rate(7 days)"),
             monitoring=MonitoringSettings(archive_days=90, cooldown_hours=168),
+            ingest=IngestSettings(source="x-stream", daily_budget_usd=25.0),
         ),
     )
 }

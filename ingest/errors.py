@@ -49,6 +49,10 @@ class RateLimitedError(HttpFaultError):
         self.reset_at: Final = reset_at
 
 
+class NotReadyError(IngestError):
+    """Something that a person has to provide is not there yet; it is looked for again."""
+
+
 class BudgetExhaustedError(IngestError):
     """Reading on would cost more than the day's budget."""
 

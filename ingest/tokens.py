@@ -9,7 +9,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.clock import Clock
-from ingest.errors import ConnectionLostError, SourceRefusedError
+from ingest.errors import ConnectionLostError, NotReadyError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
@@ -24,7 +24,7 @@ class TokenProvider(Protocol):
         """The token, now.
 
         Raises:
-            SourceRefusedError: there is none.
+            NotReadyError: there is none yet.
             ConnectionLostError: it could not be fetched at the moment.
         """
 
@@ -79,12 +79,12 @@ class SecretToken:
         try:
             secret = self._client.get_secret_value(SecretId=self._arn).get("SecretString", "")
         except self._client.exceptions.ResourceNotFoundException as error:
-            raise SourceRefusedError("the token's secret does not exist, or has no value yet") from error
+            raise NotReadyError("the token's secret has no value yet: put the app's bearer token into it") from error
         except (ClientError, BotoCoreError) as error:
             raise ConnectionLostError(f"the token's secret could not be read: {type(error).__name__}") from error
         token = _unwrap(secret).strip()
         if not token:
-            raise SourceRefusedError("the token's secret is empty")
+            raise NotReadyError("the token's secret holds no token: put the app's bearer token into it")
         return token
 
 

@@ -20,6 +20,7 @@ from ingest.errors import (
     ConnectionLostError,
     HttpFaultError,
     IngestError,
+    NotReadyError,
     RateLimitedError,
     StoreError,
 )
@@ -40,6 +41,8 @@ RATE_LIMIT_CAP: Final = 900.0
 SETTLED: Final = 10.0
 """Seconds that a connection must hold before failures are forgotten; else a server which accepts and drops at once
 would be called without a pause."""
+
+_PASSING: Final = (ConnectionLostError, HttpFaultError, BudgetExhaustedError, NotReadyError, StoreError)
 
 
 class Kind(Enum):
@@ -105,7 +108,7 @@ class Reconnector:
                         started = self._clock.monotonic() if started is None else started
                         self._status.connected = True
                         yield event
-            except (ConnectionLostError, HttpFaultError, BudgetExhaustedError, StoreError) as error:
+            except _PASSING as error:
                 failure = error
             self._status.connected = False
             if started is not None and self._clock.monotonic() - started >= SETTLED:
@@ -126,7 +129,7 @@ class Reconnector:
         if isinstance(failure, RateLimitedError):
             seconds = self._backoff.delay(Kind.RATE_LIMIT)
             return max(seconds, (failure.reset_at or 0.0) - self._clock.now())
-        if isinstance(failure, HttpFaultError):
+        if isinstance(failure, (HttpFaultError, NotReadyError)):
             return self._backoff.delay(Kind.HTTP)
         return self._backoff.delay(Kind.NETWORK, established=established)
 
