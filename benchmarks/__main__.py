@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="write the table to this file too, as Markdown")
     options = parser.parse_args(arguments)
     console = Console()
-    # Not in /tmp: the local stage gives each function a /tmp of its own.
+    # In the checkout: the local stage gives each function a /tmp of its own.
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=paths.HOME) as work:
         results = measure(options, Path(work), console)
     report = "\n".join(

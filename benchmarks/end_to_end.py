@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from cdk_app.stages import ALIAS, TWEET_CLASSIFICATION, TWEET_EVENTS
+from local import paths
 from local.display import Display
 from local.processes import Supervisor
 from local.replay import Outgoing, batches, put
@@ -25,7 +26,7 @@ from moderation.messages import Tweet, TweetEvent, encode
 from moderation.model import ARRAYS_FILE, MANIFEST_FILE
 
 _FUNCTION: Final = "classify"
-_PATIENCE_SECONDS: Final = 300.0
+_PATIENCE_SECONDS: Final = 120.0
 
 
 class _Prediction(msgspec.Struct):
@@ -79,7 +80,10 @@ def serve_original(stage: LocalStage, folder: Path) -> None:
         ImageConfig={"Command": ["benchmarks.original_function.handler"]},
         Environment={
             "Variables": variables
-            | {"ORIGINAL_MODEL": str(folder.resolve()), "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "true"}
+            | {
+                "ORIGINAL_MODEL": str(folder.resolve().relative_to(paths.ROOT)),
+                "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "true",
+            }
         },
     )
     version = api.publish_version(FunctionName=name)["Version"]

@@ -1,16 +1,18 @@
-"""The original's handler as a function that the local stage can run; its model's folder is in ``ORIGINAL_MODEL``."""
+"""The original's handler as a function that the local stage can run; ``ORIGINAL_MODEL`` is its model's folder in the checkout."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import boto3
 
 from benchmarks.original import Handler
+from local import paths
 
-_original = Handler(Path(os.environ["ORIGINAL_MODEL"]), boto3.client("kinesis"), os.environ["CLASSIFICATION_STREAM"])
+_original = Handler(
+    paths.ROOT / os.environ["ORIGINAL_MODEL"], boto3.client("kinesis"), os.environ["CLASSIFICATION_STREAM"]
+)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
