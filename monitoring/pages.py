@@ -17,7 +17,16 @@ from typing import Final
 import msgspec
 
 from moderation.labels import LABELS
-from monitoring.metric_names import DRIFT_SIGNALS, DRIFTED_SHARE, MACRO_F1, MACRO_F1_DROP, Metric
+from monitoring.metric_names import (
+    CLASS_F1,
+    CLASS_PRECISION,
+    CLASS_RECALL,
+    DRIFT_SIGNALS,
+    DRIFTED_SHARE,
+    MACRO_F1,
+    MACRO_F1_DROP,
+    Metric,
+)
 from monitoring.report import SHARED_BY, Report
 
 REPORT_PAGE: Final = "report.html"
@@ -113,7 +122,7 @@ def _sections(report: Report) -> Iterator[str]:
     rows += [(metric, value) for metric in (MACRO_F1, MACRO_F1_DROP) if (value := report.value(metric)) is not None]
     if rows:
         yield "<h2>Findings</h2><table>"
-        yield "<tr><th>signal</th><th class='n'>value</th><th class='n'>threshold</th><th></th></tr>"
+        yield "<tr><th>signal</th><th></th><th class='n'>value</th><th class='n'>threshold</th><th></th></tr>"
         yield from (_finding(metric, value) for metric, value in rows)
         yield "</table>"
     if report.words:
@@ -149,8 +158,8 @@ def _finding(metric: Metric, value: float) -> str:
     state = "" if metric.threshold is None else "beyond" if beyond else "within"
     threshold = "" if metric.threshold is None else f"{metric.threshold:g}"
     return (
-        f"<tr><td title='{escape(metric.name)}'>{escape(metric.meaning)}</td><td class='n'>{value:.3f}</td>"
-        f"<td class='n'>{threshold}</td><td class='{state}'>{state}</td></tr>"
+        f"<tr><td>{_words(metric.name)}</td><td class='note'>{escape(metric.meaning)}</td>"
+        f"<td class='n'>{value:.3f}</td><td class='n'>{threshold}</td><td class='{state}'>{state}</td></tr>"
     )
 
 
@@ -161,17 +170,23 @@ def _quality(report: Report) -> Iterator[str]:
     yield f"<h2>Quality on {len(report.current.labelled):,} labelled tweets (in brackets: the reference)</h2>"
     yield "<table><tr><th>class</th><th class='n'>precision</th><th class='n'>recall</th><th class='n'>F1</th></tr>"
     for label in LABELS:
+        # What was left out of the numbers for want of labels is left out here, too.
         cells = "".join(
-            f"<td class='n'>{_number(now.get(label))} ({_number(then.get(label))})</td>"
-            for now, then in (
-                (current.precision, reference.precision),
-                (current.recall, reference.recall),
-                (current.f1, reference.f1),
+            f"<td class='n'>{_number(report.value(metric, label.value))} ({_number(before.get(label))})</td>"
+            for metric, before in (
+                (CLASS_PRECISION, reference.precision),
+                (CLASS_RECALL, reference.recall),
+                (CLASS_F1, reference.f1),
             )
         )
         yield f"<tr><td>{label.value}</td>{cells}</tr>"
     link = f"<a href='{QUALITY_PAGE}'>Confusion matrices</a>" if report.quality_page else ""
     yield f"</table><p>Accuracy {current.accuracy:.3f} ({reference.accuracy:.3f}). {link}</p>"
+
+
+def _words(name: str) -> str:
+    """A metric's name as words: ``TextDrift`` is 'Text drift'."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: f" {match.group(1).lower()}", name)
 
 
 def _number(value: float | None) -> str:

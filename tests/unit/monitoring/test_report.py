@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -116,6 +117,7 @@ def test_classes_with_few_labels_are_not_given_as_numbers(reference: Window) -> 
     assert report.value(names.CLASS_F1, "religion") is None
     assert report.value(names.CLASS_F1, "age") is not None
     assert any("religion" in sentence for sentence in report.missing)
+    assert re.search(r"<td>religion</td><td class='n'>- \(0\.\d+\)", pages.page(report))
 
 
 def test_a_small_window_says_not_enough_data_instead_of_a_number(reference: Window) -> None:
