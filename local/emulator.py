@@ -61,6 +61,7 @@ def _launch(supervisor: Supervisor, functions: Mapping[str, str], port: int) -> 
         },
         cwd=supervisor.folder,
         log=paths.LOGS / "emulator.log",
+        disposable=True,  # it keeps everything in memory
     )
 
 

@@ -24,7 +24,7 @@ from typing import IO, Any, Final, Self
 from local import guard, paths
 from local.errors import LocalError, StoppedError
 
-GRACE_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 3.0
 """Between asking a process to end and ending it."""
 
 _KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "USER", "SYSTEMROOT")
@@ -33,9 +33,12 @@ _KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TERM", 
 class Child:
     """One process with its group."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path | None) -> None:
+    def __init__(
+        self, name: str, process: subprocess.Popen[bytes], log: Path | None, *, disposable: bool = False
+    ) -> None:
         self.name = name
         self.log = log
+        self.disposable = disposable
         self._process = process
 
     @property
@@ -159,6 +162,7 @@ class Supervisor:
         cwd: Path = paths.ROOT,
         log: Path | None = None,
         piped: bool = False,
+        disposable: bool = False,
     ) -> Child:
         """Start a process.
 
@@ -169,6 +173,7 @@ class Supervisor:
             cwd: its working directory.
             log: gets its output, appended.
             piped: whether its output can be read from the child's ``stdout`` instead.
+            disposable: whether nothing is lost if it is killed at the end without being asked.
 
         Raises:
             StoppedError: the supervisor is closed.
@@ -180,7 +185,8 @@ class Supervisor:
             variables["TMPDIR"] = str(self.scratch(name))
         with self._lock:
             self.check()
-            child = Child(name, _open(name, command, variables, cwd, log, piped=piped), log)
+            process = _open(name, command, variables, cwd, log, piped=piped)
+            child = Child(name, process, log, disposable=disposable)
             self._children = [other for other in self._children if other.poll() is None]
             self._children.append(child)
         return child
@@ -204,7 +210,7 @@ class Supervisor:
             self._closing.set()
             children, self._children = self._children, []
         for child in reversed(children):
-            child.signal(signal.SIGTERM)
+            child.signal(signal.SIGKILL if child.disposable else signal.SIGTERM)
         deadline = time.monotonic() + GRACE_SECONDS
         for child in children:
             child.wait(max(0.0, deadline - time.monotonic()))

@@ -45,9 +45,9 @@ class _States:
         self._note = ""
 
     def take_job(self, event: JobEvent) -> None:
-        """Show a job of a map beside the others; of any other job, keep the note for its state."""
+        """Show one job of many beside the others; of any other job, keep the note for its state."""
         if event.what is Happened.STARTED:
-            if any(count > 1 for _, count in self._open.values()):
+            if event.one_of_many:
                 self._jobs[event.name] = self._steps.begin(f"  {event.label}")
         elif event.name in self._jobs:
             failed = event.what is Happened.FAILED

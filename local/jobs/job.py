@@ -53,10 +53,12 @@ class Job(Protocol):
     Attributes:
         name: of the job.
         label: what it does, in a word or two.
+        one_of_many: whether others of its kind run beside it.
     """
 
     name: str
     label: str
+    one_of_many: bool
 
     def run(self, surroundings: Surroundings) -> dict[str, Any]:
         """Run to the end; what the ``Describe`` call of its kind would answer.
@@ -92,7 +94,8 @@ class TrainingJob:
     def __init__(self, request: Mapping[str, Any]) -> None:
         self.name: str = request["TrainingJobName"]
         asked = request.get("HyperParameters", {})
-        self.label: str = asked.get("candidate", self.name) + (" refit" if asked.get("refit") == "true" else "")
+        self.label: str = asked.get("candidate", self.name)
+        self.one_of_many = asked.get("refit") != "true"
         self._request = request
 
     def run(self, surroundings: Surroundings) -> dict[str, Any]:
@@ -147,6 +150,7 @@ class ProcessingJob:
     def __init__(self, request: Mapping[str, Any]) -> None:
         self.name: str = request["ProcessingJobName"]
         entry_point = request.get("AppSpecification", {}).get("ContainerEntrypoint") or [self.name]
+        self.one_of_many = False
         self.label: str = entry_point[-1].rsplit(".", 1)[-1]
         self._request = request
 

@@ -47,12 +47,14 @@ class JobEvent:
         label: what it does, in a word or two.
         what: happened.
         note: the figures of its result, or the reason of its failure.
+        one_of_many: whether others of its kind run beside it.
     """
 
     name: str
     label: str
     what: Happened
     note: str = ""
+    one_of_many: bool = False
 
 
 class JobRunner:
@@ -121,7 +123,7 @@ class JobRunner:
         body = json.loads(message["Body"])
         try:
             job = read_job(body)
-            self._observe(JobEvent(job.name, job.label, Happened.STARTED))
+            self._observe(JobEvent(job.name, job.label, Happened.STARTED, one_of_many=job.one_of_many))
             described = job.run(self._surroundings)
         except StoppedError:
             raise

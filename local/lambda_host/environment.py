@@ -92,6 +92,7 @@ class ExecutionEnvironment:
                 [paths.PYTHON, "-m", "awslambdaric", config.handler],
                 environment=self._environment(endpoint),
                 piped=True,
+                disposable=True,  # a function must survive that on Lambda, too
             )
         except BaseException:
             self._api.close()
