@@ -7,22 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
-from moderation.labels import HARMFUL, LABELS, Label
+from moderation.labels import HARMFUL, LABELS
 from moderation.messages import (
     MODEL_NAME,
     SCHEMA_VERSION,
     ClassificationEvent,
-    Decision,
     Prediction,
+    Reason,
     TweetEvent,
     timestamp,
 )
-from moderation.model import Model
+from moderation.model import Examined, Model
 from moderation.policy import DECISIONS, decide
 
 _DECIMALS = 6
-_HARMFUL_COLUMNS = tuple(LABELS.index(label) for label in HARMFUL)
+_HARMFUL_COLUMNS = np.array([LABELS.index(label) for label in HARMFUL])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +49,40 @@ class Classifier:
         """
         if not events:
             return []
-        scores = self.model.score([event.tweet.tweet_text for event in events])
-        classes, decisions = decide(scores, self.model.manifest.thresholds)
+        examined = self.model.examine([event.tweet.tweet_text for event in events])
+        classes, decisions = decide(examined.scores, self.model.manifest.thresholds)
+        reasons = self._reasons(examined, decisions)
         moment = timestamp(now)
-        rows = np.round(scores, _DECIMALS).tolist()
+        rows = np.round(examined.scores, _DECIMALS).tolist()
         return [
             ClassificationEvent(
                 schema_version=SCHEMA_VERSION,
                 model=MODEL_NAME,
                 version=self.version,
-                prediction=self._prediction(event, row, label, decision),
+                prediction=Prediction(
+                    tweet_id=event.tweet_id,
+                    classification=LABELS[label],
+                    confidence=row[label],
+                    scores=dict(zip(LABELS, row, strict=True)),
+                    decision=DECISIONS[decision],
+                    reasons=why,
+                ),
                 author_id=event.author_id,
                 source=event.source,
                 tweeted_at=event.created_at,
                 classified_at=moment,
             )
-            for event, row, label, decision in zip(events, rows, classes.tolist(), decisions.tolist(), strict=True)
+            for event, row, label, decision, why in zip(
+                events, rows, classes.tolist(), decisions.tolist(), reasons, strict=True
+            )
         ]
 
-    def _prediction(self, event: TweetEvent, row: list[float], label: int, decision: int) -> Prediction:
-        chosen = DECISIONS[decision]
-        explained = self.explain and chosen is not Decision.PASS
-        return Prediction(
-            tweet_id=event.tweet_id,
-            classification=LABELS[label],
-            confidence=row[label],
-            scores=dict(zip(LABELS, row, strict=True)),
-            decision=chosen,
-            reasons=self.model.explain(event.tweet.tweet_text, _harm_of(row)) if explained else [],
-        )
-
-
-def _harm_of(row: list[float]) -> Label:
-    """The likeliest harmful class: what a verdict is explained by, even when the tweet is more likely harmless."""
-    return LABELS[max(_HARMFUL_COLUMNS, key=row.__getitem__)]
+    def _reasons(self, examined: Examined, decisions: NDArray[np.intp]) -> list[list[Reason]]:
+        """The reasons of each tweet, by its likeliest harmful class; none for those that pass."""
+        reasons: list[list[Reason]] = [[] for _ in decisions]
+        if self.explain:
+            explained = np.flatnonzero(decisions)
+            harmful = _HARMFUL_COLUMNS[np.argmax(examined.scores[explained][:, _HARMFUL_COLUMNS], axis=1)]
+            for tweet, why in zip(explained.tolist(), self.model.reasons(examined, explained, harmful), strict=True):
+                reasons[tweet] = why
+        return reasons

@@ -24,6 +24,7 @@ _PRIME: Final = np.uint64(0x100000001B3)
 _WORD_SEED: Final = np.uint64(0x9E3779B97F4A7C15)
 _PAIR_SEED: Final = np.uint64(0xD1B54A32D192ED03)
 _BOUNDARY: Final = b" "
+_FEWEST_BITS: Final = 2
 _MAX_BITS: Final = 20
 
 
@@ -31,18 +32,20 @@ class FeatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How words become features.
 
     Attributes:
-        bits: the features are hashed into ``2 ** bits`` buckets.
+        bits: the features are hashed into ``2 ** bits`` buckets, words and pairs into the lower half.
         shortest: length of the shortest character n-gram, in bytes, boundaries included.
         longest: length of the longest character n-gram.
         word_value: value of the feature "the word itself", beside 1 for each n-gram.
         pair_value: value of the feature "these two words follow each other".
+        style: whether :mod:`moderation.style` stands beside the scores of the words.
     """
 
     bits: int = 17
+    style: bool = False
     shortest: int = 3
     longest: int = 5
     word_value: float = 2.0
-    pair_value: float = 2.0
+    pair_value: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse settings that no model was trained with.
@@ -50,7 +53,7 @@ class FeatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             BadArtefactError: settings come from the artefact, so theirs is the fault.
         """
-        if not 1 <= self.bits <= _MAX_BITS or not 1 <= self.shortest <= self.longest <= _MAX_BITS:
+        if not _FEWEST_BITS <= self.bits <= _MAX_BITS or not 1 <= self.shortest <= self.longest <= _MAX_BITS:
             raise BadArtefactError("the feature settings are out of range")
 
 
@@ -93,7 +96,7 @@ def word_features(words: Sequence[str], settings: FeatureSettings) -> WordFeatur
         rolling = rolling[: len(letters) - size + 1] * _PRIME + letters[size - 1 :]
         if size >= settings.shortest:
             inside = np.flatnonzero(room[: len(rolling)] >= size)
-            buckets.append(_bucket(rolling[inside] + np.uint64(size), settings))
+            buckets.append(_bucket(rolling[inside] + np.uint64(size), settings) + (1 << (settings.bits - 1)))
             owners.append(owner_of_letter[inside])
             values.append(np.ones(len(inside), np.float32))
     owner = np.concatenate(owners)
@@ -119,7 +122,7 @@ def _word_hashes(letters: NDArray[np.uint64], starts: NDArray[np.int64], ends: N
 
 
 def _bucket(hashes: NDArray[np.uint64], settings: FeatureSettings) -> NDArray[np.int64]:
-    return (_mix(hashes) >> np.uint64(64 - settings.bits)).astype(np.int64)
+    return (_mix(hashes) >> np.uint64(65 - settings.bits)).astype(np.int64)
 
 
 def _mix(value: NDArray[np.uint64]) -> NDArray[np.uint64]:

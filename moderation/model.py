@@ -23,13 +23,19 @@ from moderation.features import FeatureSettings
 from moderation.labels import LABELS, Label
 from moderation.messages import Reason
 from moderation.policy import Thresholds
-from moderation.scorer import Scorer
-from moderation.text import Normaliser, Vocabulary
+from moderation.scorer import Scored, Scorer
+from moderation.style import COLUMNS as STYLE_COLUMNS
+from moderation.text import Normaliser
+from moderation.vocabulary import Vocabulary
 
 SCHEMA_VERSION: Final = 1
-NORMALISER_VERSION: Final = 1
+NORMALISER_VERSION: Final = 2
 MANIFEST_FILE: Final = "manifest.json"
 ARRAYS_FILE: Final = "model.npz"
+FARTHEST: Final = 5.0
+"""How many standard deviations from its mean an input of the hidden layer may lie."""
+
+_STEPS: Final = 127
 
 Arrays = Mapping[str, NDArray[np.generic]]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
@@ -89,38 +95,102 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     arrays_sha256: Digest | Literal[""] = ""
 
 
+class Examined(msgspec.Struct, frozen=True):
+    """A batch of tweets with their scores, and what is needed to say where these came from.
+
+    Attributes:
+        texts: the raw tweets.
+        scores: shape (tweets, classes), calibrated.
+        scored: what the words added up to.
+        active: shape (tweets, units); which units of the hidden layer took part; no columns without one.
+    """
+
+    texts: Sequence[str]
+    scores: NDArray[np.float64]
+    scored: Scored
+    active: NDArray[np.bool_]
+
+
+class Hidden(msgspec.Struct, frozen=True):
+    """The hidden layer: inputs on one scale, none of them so far out that it alone decides, then rectified sums.
+
+    Attributes:
+        centre: shape (inputs,).
+        scale: shape (inputs,).
+        weights: shape (inputs, units).
+        intercept: shape (units,).
+    """
+
+    centre: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Hidden:
+        """The layer that an artefact's arrays describe."""
+        names = ("input_centre", "input_scale", "hidden_weights", "hidden_intercept")
+        return cls(*(_floats(arrays[name]) for name in names))
+
+    def __call__(self, inputs: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Inputs, shape (tweets, inputs), to the units' activities, shape (tweets, units)."""
+        return np.asarray(np.maximum(scaled(inputs, self.centre, self.scale) @ self.weights + self.intercept, 0.0))
+
+
+def scaled(
+    inputs: NDArray[np.floating], centre: NDArray[np.float64], scale: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Inputs in units of their spread in training, cut at :data:`FARTHEST`."""
+    return np.clip((inputs - centre) / scale, -FARTHEST, FARTHEST)
+
+
 class Model:
     """A trained model, ready to score raw tweets.
 
+    The words give linear scores. These, and the tweet's style if the settings say so, go through a hidden layer if
+    there is one (rectified linear units), and a last layer makes calibrated probabilities of the result.
+
     Args:
         manifest: checked already, unless it was just made.
-        arrays: ``weights`` (buckets, columns), ``intercept`` (columns,), ``calibration_weights`` (columns, classes),
-            ``calibration_intercept`` (classes,), ``vocabulary`` (bytes of UTF-8, a line per word) and
-            ``vocabulary_counts`` (words,).
+        arrays: ``weights`` (buckets, columns), ``intercept`` (columns,), ``calibration_weights`` (inputs or units,
+        classes),
+            ``calibration_intercept`` (classes,), ``vocabulary`` (bytes of UTF-8, a line per word),
+            ``vocabulary_counts`` (words,) and, optionally, ``weight_scales`` (columns,) for weights kept as square
+            roots in eight bits, ``input_centre`` and ``input_scale`` (inputs,), ``hidden_weights`` (inputs, units),
+            ``hidden_intercept`` (units,) and ``vocabulary_telling`` (words,).
 
     Raises:
         BadArtefactError: the manifest and the arrays do not fit together.
     """
 
     def __init__(self, manifest: Manifest, arrays: Arrays) -> None:
-        _check_manifest(manifest)
-        _check_arrays(arrays, manifest)
+        check_manifest(manifest)
+        check_arrays(arrays, manifest)
         self.manifest: Final = manifest
         self.arrays: Final = dict(arrays)
         self.normaliser: Final = Normaliser(_vocabulary(arrays, manifest))
         self._scorer: Final = Scorer(
-            self.normaliser, manifest.features, np.asarray(arrays["weights"]), np.asarray(arrays["intercept"])
+            self.normaliser, manifest.features, unpack_weights(arrays), np.asarray(arrays["intercept"])
         )
-        self._calibration: Final = np.asarray(arrays["calibration_weights"], np.float64)
-        self._calibration_intercept: Final = np.asarray(arrays["calibration_intercept"], np.float64)
-
-    def raw_scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Scores before calibration, shape (tweets, columns)."""
-        return self._scorer.score(texts)
+        self._last: Final = _floats(arrays["calibration_weights"])
+        self._last_intercept: Final = _floats(arrays["calibration_intercept"])
+        self._hidden: Final = Hidden.of(arrays) if "hidden_weights" in arrays else None
 
     def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Calibrated probabilities of raw tweets, shape (tweets, classes), columns in the order of ``LABELS``."""
-        return softmax(self.raw_scores(texts) @ self._calibration + self._calibration_intercept)
+        return self.examine(texts).scores
+
+    def examine(self, texts: Sequence[str]) -> Examined:
+        """Score raw tweets and keep what :meth:`reasons` needs."""
+        scored = self._scorer.score(texts)
+        inputs = scored.scores
+        if self.manifest.features.style:
+            inputs = np.concatenate([inputs, scored.reading.styles], axis=1)
+        active = np.zeros((len(texts), 0), np.bool_)
+        if self._hidden is not None:
+            inputs = self._hidden(inputs)
+            active = inputs > 0
+        return Examined(texts, softmax(inputs @ self._last + self._last_intercept), scored, active)
 
     def explain(self, text: str, label: Label, limit: int = 3) -> list[Reason]:
         """The pieces of a raw tweet that spoke most for a class, heaviest first.
@@ -130,15 +200,68 @@ class Model:
             label: the class to explain.
             limit: the most reasons to give.
         """
-        direction = self._calibration @ _contrast(LABELS.index(label))
-        weighed = [
-            (float(self._scorer.contributions(token.word) @ direction), token) for token in self.normaliser.tokens(text)
-        ]
-        heaviest = sorted((item for item in weighed if item[0] > 0), key=lambda item: (-item[0], item[1].start))
+        columns = np.array([LABELS.index(label)])
+        return self.reasons(self.examine([text]), np.array([0]), columns, limit)[0]
+
+    def reasons(
+        self, examined: Examined, tweets: NDArray[np.intp], classes: NDArray[np.intp], limit: int = 3
+    ) -> list[list[Reason]]:
+        """The pieces of raw tweets that spoke most for a class.
+
+        A piece's weight is what it added to the log odds of the class against the mean of the others, to first order.
+
+        Args:
+            examined: a batch.
+            tweets: shape (explained,); which of its tweets to explain, in ascending order.
+            classes: shape (explained,); the class to explain each by, an index into ``LABELS``.
+            limit: the most reasons per tweet.
+        """
+        reading = examined.scored.reading
+        bounds = np.searchsorted(reading.tweets, np.stack([tweets, tweets + 1]))
+        lengths = bounds[1] - bounds[0]
+        owners = np.repeat(np.arange(len(tweets)), lengths)
+        places = np.arange(len(owners)) + np.repeat(bounds[0] - np.cumsum(lengths) + lengths, lengths)
+        directions = self._directions(examined.active[tweets], classes) / examined.scored.lengths[tweets, None]
+        weights = np.einsum("wc,wc->w", examined.scored.rows[places], directions[owners].astype(np.float32))
+        order = np.lexsort((-weights, owners))  # within each tweet, heaviest first
+        ends = np.cumsum(lengths)
         return [
-            Reason(text=text[token.start : token.end], weight=round(weight, 4), start=token.start, end=token.end)
-            for weight, token in heaviest[:limit]
+            self._located(examined, tweet, places[picked], weights[picked], limit)
+            for tweet, start, end in zip(tweets.tolist(), (ends - lengths).tolist(), ends.tolist(), strict=True)
+            for picked in (order[start : min(end, start + 2 * limit)],)
         ]
+
+    def _directions(self, active: NDArray[np.bool_], classes: NDArray[np.intp]) -> NDArray[np.float64]:
+        """How the log odds of a class change with the linear scores, shape (explained, columns)."""
+        contrasts = np.full((len(classes), len(LABELS)), -1.0 / (len(LABELS) - 1))
+        contrasts[np.arange(len(classes)), classes] = 1.0
+        slopes = contrasts @ self._last.T
+        if self._hidden is not None:
+            slopes = (slopes * active) @ self._hidden.weights.T / self._hidden.scale
+        return np.asarray(slopes[:, : self.arrays["intercept"].size], np.float64)
+
+    @staticmethod
+    def _located(
+        examined: Examined, tweet: int, places: NDArray[np.intp], weights: NDArray[np.float32], limit: int
+    ) -> list[Reason]:
+        reading = examined.scored.reading
+        text = examined.texts[tweet]
+        offsets = chunk_offsets(text)
+        before = int(reading.chunk_starts[tweet])
+        found: dict[tuple[int, int], Reason] = {}
+        seen: set[int] = set()
+        for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
+            word = int(reading.words[place])
+            if weight <= 0 or len(found) == limit:
+                break
+            if word in seen:
+                continue
+            seen.add(word)
+            start = offsets[reading.first[place] - before][0]
+            end = offsets[reading.last[place] - before][1]
+            if (start, end) not in found:
+                found[start, end] = Reason(text=text[start:end], weight=round(weight, 4), start=start, end=end)
+        return list(found.values())
 
     def save(self, folder: Path) -> str:
         """Write the artefact.
@@ -187,16 +310,35 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float64)
 
 
+def chunk_offsets(text: str) -> list[tuple[int, int]]:
+    """Where each run of characters without white space starts and ends."""
+    offsets = []
+    end = 0
+    for chunk in text.split():
+        start = text.find(chunk, end)
+        end = start + len(chunk)
+        offsets.append((start, end))
+    return offsets
+
+
+def pack_weights(weights: NDArray[np.floating]) -> dict[str, NDArray[np.generic]]:
+    """Weights in eight bits each: signed square roots, as small ones are many and must not all become nought."""
+    scales = np.abs(weights).max(axis=0) + 1e-12
+    roots = np.sign(weights) * np.sqrt(np.abs(weights) / scales)
+    return {"weights": np.rint(roots * _STEPS).astype(np.int8), "weight_scales": scales.astype(np.float32)}
+
+
+def unpack_weights(arrays: Arrays) -> NDArray[np.float32]:
+    """Weights as they were, as nearly as eight bits tell; or as they are, if they were not packed."""
+    weights = np.asarray(arrays["weights"]).astype(np.float32)
+    if "weight_scales" not in arrays:
+        return weights
+    return np.asarray(weights * np.abs(weights) * (np.asarray(arrays["weight_scales"], np.float32) / _STEPS**2))
+
+
 def pack_words(words: Sequence[str]) -> NDArray[np.uint8]:
     """Words as an array of UTF-8 bytes, a line per word."""
     return np.frombuffer("\n".join(words).encode(), np.uint8)
-
-
-def _contrast(column: int) -> NDArray[np.float64]:
-    """What turns a row of logits into "this class against the mean of the others"."""
-    contrast = np.full(len(LABELS), -1.0 / (len(LABELS) - 1))
-    contrast[column] = 1.0
-    return contrast
 
 
 def _read(path: Path) -> bytes:
@@ -225,7 +367,12 @@ def _unpack(packed: bytes) -> dict[str, NDArray[np.generic]]:
         raise BadArtefactError(f"the arrays are not readable: {error}") from None
 
 
-def _check_manifest(manifest: Manifest) -> None:
+def check_manifest(manifest: Manifest) -> None:
+    """Refuse a manifest that was written for other code.
+
+    Raises:
+        BadArtefactError: saying for what.
+    """
     if manifest.labels != LABELS:
         raise BadArtefactError("the model was trained for other labels, or for another order of them")
     if manifest.normaliser.version != NORMALISER_VERSION:
@@ -234,29 +381,55 @@ def _check_manifest(manifest: Manifest) -> None:
         )
 
 
-def _check_arrays(arrays: Arrays, manifest: Manifest) -> None:
-    columns = arrays["weights"].shape[-1] if "weights" in arrays else 0
-    words = arrays["vocabulary_counts"].size if "vocabulary_counts" in arrays else 0
-    shapes: dict[str, tuple[int | None, ...]] = {
-        "weights": (1 << manifest.features.bits, columns),
-        "intercept": (columns,),
-        "calibration_weights": (columns, len(LABELS)),
-        "calibration_intercept": (len(LABELS),),
-        "vocabulary": (None,),
-        "vocabulary_counts": (words,),
-    }
-    for name, shape in shapes.items():
+def check_arrays(arrays: Arrays, manifest: Manifest) -> None:
+    """Refuse arrays that are missing, of another shape than the others make them, or not finite numbers.
+
+    Raises:
+        BadArtefactError: naming the array.
+    """
+    for name, shape in _shapes(arrays, manifest).items():
         if name not in arrays:
             raise BadArtefactError(f"the array {name} is missing")
         array = arrays[name]
         if array.dtype.kind not in "fiu":
             raise BadArtefactError(f"the array {name} does not hold numbers")
-        if len(array.shape) != len(shape) or any(
-            want is not None and have != want for have, want in zip(array.shape, shape, strict=True)
-        ):
+        if array.shape != shape:
             raise BadArtefactError(f"the array {name} has shape {array.shape}, not {shape}")
-        if not np.isfinite(array).all():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise BadArtefactError(f"the array {name} holds values that are not finite")
+
+
+def _shapes(arrays: Arrays, manifest: Manifest) -> dict[str, tuple[int, ...]]:
+    """The shape that each array must have."""
+    columns = _size(arrays, "intercept")
+    inputs = columns + (STYLE_COLUMNS if manifest.features.style else 0)
+    words = _size(arrays, "vocabulary_counts")
+    shapes: dict[str, tuple[int, ...]] = {
+        "weights": (1 << manifest.features.bits, columns),
+        "intercept": (columns,),
+        "calibration_weights": (inputs, len(LABELS)),
+        "calibration_intercept": (len(LABELS),),
+        "vocabulary": (_size(arrays, "vocabulary"),),
+        "vocabulary_counts": (words,),
+    }
+    if "weight_scales" in arrays:
+        shapes["weight_scales"] = (columns,)
+    if "vocabulary_telling" in arrays:
+        shapes["vocabulary_telling"] = (words,)
+    if "hidden_weights" in arrays or "hidden_intercept" in arrays:
+        units = _size(arrays, "hidden_intercept")
+        shapes |= {"input_centre": (inputs,), "input_scale": (inputs,)}
+        shapes |= {"hidden_weights": (inputs, units), "hidden_intercept": (units,)}
+        shapes["calibration_weights"] = (units, len(LABELS))
+    return shapes
+
+
+def _size(arrays: Arrays, name: str) -> int:
+    return arrays[name].size if name in arrays else 0
+
+
+def _floats(array: NDArray[np.generic]) -> NDArray[np.float64]:
+    return np.asarray(array, np.float64)
 
 
 def _vocabulary(arrays: Arrays, manifest: Manifest) -> Vocabulary:
@@ -268,4 +441,7 @@ def _vocabulary(arrays: Arrays, manifest: Manifest) -> Vocabulary:
     counts = tuple(np.asarray(arrays["vocabulary_counts"], np.int64).tolist())
     if len(words) != len(counts):
         raise BadArtefactError(f"the vocabulary has {len(words)} words and {len(counts)} counts")
-    return Vocabulary(words, counts, manifest.normaliser.tweets)
+    telling = np.asarray(arrays.get("vocabulary_telling", np.zeros(len(counts))), np.int64)
+    if not all(words):
+        raise BadArtefactError("the vocabulary holds an empty word")
+    return Vocabulary(words, counts, tuple(telling.tolist()), manifest.normaliser.tweets)

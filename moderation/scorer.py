@@ -1,16 +1,14 @@
 """From raw tweets to the linear scores of a model, a whole batch at a time, in numpy.
 
 No feature crosses a word's boundary but the pairs of neighbouring words, so what a word adds to the scores is
-worked out once and kept: a chunk of raw text leads to its words, and a word to its row of scores. Ordinary tweets
-are then mostly dictionary look-ups and one gather. Both tables are bounded and start afresh when they are full, so that
-no stream of made-up words makes them grow, and the scores do not depend on what they hold.
+worked out once and kept in a row of a table. A tweet's scores are then a sum of rows, divided by the length of its
+feature vector.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from itertools import chain
 from typing import Final
 
 import msgspec
@@ -18,23 +16,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.features import FeatureSettings, pair_buckets, word_features
+from moderation.reading import Column, Reader, Reading, distinct_pairs
 from moderation.text import Normaliser
+from moderation.vocabulary import Vocabulary
 
-_MOST_CHUNKS: Final = 200_000
-_MOST_WORDS: Final = 100_000
-_LONGEST_KEPT: Final = 64
+_SMALLEST: Final = 1e-12
+"""Added to a squared length, so that a tweet without words is no division by zero."""
 
 
-class Words(msgspec.Struct, frozen=True):
-    """The words of a batch of tweets.
+class Scored(msgspec.Struct, frozen=True):
+    """A batch of tweets and their linear scores.
 
     Attributes:
-        ids: shape (words,), intp; rows of the scorer's table, tweets one after the other.
-        tweets: shape (words,), intp; which tweet each word stands in.
+        reading: the tweets.
+        scores: shape (tweets, columns).
+        rows: shape (words, columns), float32; what each word of the reading adds, before the division.
+        lengths: shape (tweets,); what each tweet's sum was divided by.
     """
 
-    ids: NDArray[np.intp]
-    tweets: NDArray[np.intp]
+    reading: Reading
+    scores: NDArray[np.float64]
+    rows: NDArray[np.float32]
+    lengths: NDArray[np.float64]
 
 
 class Scorer:
@@ -58,107 +61,72 @@ class Scorer:
         self._settings: Final = settings
         self._weights: Final = np.ascontiguousarray(weights, np.float32)
         self._intercept: Final = intercept.astype(np.float64)
-        self._importance: Final = WordImportance(normaliser)
+        self._importance: Final = WordImportance(normaliser.vocabulary)
         self._lock: Final = threading.Lock()
         self._start_afresh()
 
-    def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """The linear scores of raw tweets, shape (tweets, columns)."""
+    def score(self, texts: Sequence[str]) -> Scored:
+        """Read and score raw tweets."""
         with self._lock:
-            words = self._words(texts)
-            return self._sum(words, len(texts))
-
-    def contributions(self, word: str) -> NDArray[np.float64]:
-        """What one word by itself adds to the scores, before the tweet's norm; shape (columns,)."""
-        with self._lock:
-            return self._rows[self._word_ids([word])[0], :-1].astype(np.float64)
+            if self._reader.is_full:
+                self._start_afresh()
+            reading = self._reader.read(texts)
+            self._add_rows(self._reader.words[self._rows.size :])
+            return self._sum(reading, len(texts))
 
     def _start_afresh(self) -> None:
-        columns = self._weights.shape[1]
-        self._chunk_ids: dict[str, int] = {}
-        self._chunk_starts: list[int] = []
-        self._chunk_lengths: list[int] = []
-        self._chunk_words: list[int] = []
-        self._ids: dict[str, int] = {}
-        self._rows: NDArray[np.float32] = np.zeros((0, columns + 1), np.float32)
-        self._hashes: NDArray[np.uint64] = np.zeros(0, np.uint64)
+        self._reader = Reader(self._normaliser)
+        self._rows = Column(np.float32, (self._weights.shape[1] + 1,))
+        self._hashes = Column(np.uint64)
 
-    def _words(self, texts: Sequence[str]) -> Words:
-        if len(self._chunk_ids) > _MOST_CHUNKS or len(self._ids) > _MOST_WORDS:
-            self._start_afresh()
-        chunked = [text.split() for text in texts]
-        chunks = list(chain.from_iterable(chunked))
-        lengths = np.fromiter(map(len, chunked), np.intp, len(chunked))
-        known = self._chunk_ids
-        new = [chunk for chunk in dict.fromkeys(chunks) if chunk not in known]
-        if new:
-            self._learn_chunks(new)
-        ids = np.fromiter(map(known.__getitem__, chunks), np.intp, len(chunks))
-        counts = np.array(self._chunk_lengths, np.intp)[ids]
-        starts = np.array(self._chunk_starts, np.intp)[ids]
-        before = np.cumsum(counts) - counts
-        places = np.repeat(starts - before, counts) + np.arange(counts.sum())
-        tweets = np.repeat(np.repeat(np.arange(len(texts)), lengths), counts)
-        return Words(np.array(self._chunk_words, np.intp)[places], tweets)
+    def _add_rows(self, words: Sequence[str]) -> None:
+        if not words:
+            return
+        features = word_features(words, self._settings)
+        importance = self._importance.of(words)
+        rows = np.empty((len(words), self._weights.shape[1] + 1), np.float32)
+        gathered = self._weights[features.buckets] * features.values[:, None]
+        rows[:, :-1] = np.add.reduceat(gathered, features.starts[:-1], axis=0) * importance[:, None]
+        rows[:, -1] = np.add.reduceat(features.values**2, features.starts[:-1]) * importance**2
+        self._rows.extend(rows)
+        self._hashes.extend(features.hashes)
 
-    def _learn_chunks(self, chunks: Sequence[str]) -> None:
-        words = [self._normaliser.chunk_words(chunk) for chunk in chunks]
-        ids = self._word_ids(list(chain.from_iterable(words)))
-        for chunk, group in zip(chunks, words, strict=True):
-            self._chunk_ids[chunk] = len(self._chunk_starts)
-            self._chunk_starts.append(len(self._chunk_words))
-            self._chunk_lengths.append(len(group))
-            self._chunk_words.extend(ids[: len(group)])
-            ids = ids[len(group) :]
+    def _sum(self, reading: Reading, tweets: int) -> Scored:
+        total = np.zeros((tweets, self._weights.shape[1] + 1))
+        total[:, -1] = _SMALLEST
+        rows = self._rows.values
+        if len(reading.words):
+            owners, words = distinct_pairs(reading.tweets, reading.words, len(rows))  # a word counts once in a tweet
+            _add(total, owners, rows[words])
+            self._add_pairs(total, reading)
+        lengths = np.sqrt(total[:, -1])
+        scores = total[:, :-1] / lengths[:, None] + self._intercept
+        return Scored(reading, scores, rows[reading.words, :-1], lengths)
 
-    def _word_ids(self, words: Sequence[str]) -> list[int]:
-        new = [word for word in dict.fromkeys(words) if word not in self._ids]
-        if new:
-            features = word_features(new, self._settings)
-            gathered = self._weights[features.buckets] * features.values[:, None]
-            importance = self._importance.of(new)
-            rows = np.add.reduceat(gathered, features.starts[:-1], axis=0) * importance[:, None]
-            norms = np.add.reduceat(features.values**2, features.starts[:-1]) * importance**2
-            self._rows = np.vstack([self._rows, np.column_stack([rows, norms])])
-            self._hashes = np.concatenate([self._hashes, features.hashes])
-            for word in new:
-                self._ids[word] = len(self._ids)
-        return [self._ids[word] for word in words]
-
-    def _sum(self, words: Words, tweets: int) -> NDArray[np.float64]:
-        total = np.zeros((tweets, self._rows.shape[1]))
-        total[:, -1] = 1e-12
-        if len(words.ids):
-            keys = np.unique(words.tweets * len(self._rows) + words.ids)  # a word counts once in a tweet
-            _add(total, keys // len(self._rows), self._rows[keys % len(self._rows)])
-            self._add_pairs(total, words)
-        return total[:, :-1] / np.sqrt(total[:, -1:]) + self._intercept
-
-    def _add_pairs(self, total: NDArray[np.float64], words: Words) -> None:
-        neighbours = np.flatnonzero(words.tweets[1:] == words.tweets[:-1])
+    def _add_pairs(self, total: NDArray[np.float64], reading: Reading) -> None:
+        neighbours = np.flatnonzero(reading.tweets[1:] == reading.tweets[:-1])
         if not len(neighbours):
             return
-        hashes = self._hashes[words.ids]
+        hashes = self._hashes.values[reading.words]
         buckets = pair_buckets(hashes[neighbours], hashes[neighbours + 1], self._settings)
-        keys = np.unique(words.tweets[neighbours] * len(self._weights) + buckets)
-        rows = np.empty((len(keys), total.shape[1]), np.float32)
-        rows[:, :-1] = self._weights[keys % len(self._weights)] * self._settings.pair_value
+        owners, buckets = distinct_pairs(reading.tweets[neighbours], buckets, len(self._weights))
+        rows = np.empty((len(buckets), total.shape[1]), np.float32)
+        rows[:, :-1] = self._weights[buckets] * np.float32(self._settings.pair_value)
         rows[:, -1] = self._settings.pair_value**2
-        _add(total, keys // len(self._weights), rows)
+        _add(total, owners, rows)
 
 
 class WordImportance:
-    """How much a word weighs by how rare it is: its inverse document frequency in the training tweets."""
+    """How much a word weighs by how rare it is: its inverse document frequency in the training tweets, at most one."""
 
-    def __init__(self, normaliser: Normaliser) -> None:
-        vocabulary = normaliser.vocabulary
+    def __init__(self, vocabulary: Vocabulary) -> None:
         rarity = np.log((1 + vocabulary.tweets) / (1 + np.array(vocabulary.counts, np.float64))) + 1
-        self._rarity: Final = dict(zip(vocabulary.words, rarity.tolist(), strict=True))
-        self._unseen: Final = float(np.log(1 + vocabulary.tweets)) + 1
+        unseen = float(np.log(1 + vocabulary.tweets)) + 1
+        self._importance: Final = dict(zip(vocabulary.words, (rarity / unseen).tolist(), strict=True))
 
     def of(self, words: Sequence[str]) -> NDArray[np.float32]:
         """The importance of each word, shape (words,)."""
-        return np.array([self._rarity.get(word, self._unseen) for word in words], np.float32) / np.float32(self._unseen)
+        return np.array([self._importance.get(word, 1.0) for word in words], np.float32)
 
 
 def _add(total: NDArray[np.float64], tweets: NDArray[np.intp], rows: NDArray[np.float32]) -> None:

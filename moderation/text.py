@@ -1,30 +1,45 @@
 """The one normaliser: from the text of a tweet to the words that the model sees, in training and serving alike.
 
-A tweet is cut at white space into chunks, and each chunk is normalised by itself. So what a chunk becomes can be
-remembered, and every word can be traced back to its place in the raw text.
+A tweet is cut at white space into chunks and each chunk is normalised by itself, so that what a chunk becomes can be
+remembered and every word can be traced back to its place in the raw text. Then words that were taken apart by white
+space are put together again. Time is linear in the text; ordinary words come out as they are, in lower case.
 """
 
 from __future__ import annotations
 
-import html
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
+from moderation import vocabulary as words_seen
+from moderation.characters import fold, unescape, upright
+from moderation.repair import Repairs
+from moderation.vocabulary import Vocabulary
+
 USER: Final = "<user>"
 URL: Final = "<url>"
-TOKENS: Final = (USER, URL)
+TOKENS: Final = frozenset((USER, URL))
 """The words that stand for something else; no other word holds an angle bracket."""
 
 _CHUNK: Final = re.compile(r"\S+")
-_WORD: Final = re.compile(r"\w+")
-_APOSTROPHES: Final = re.compile("['\u2018\u2019`\u00b4]")
-_URL: Final = re.compile(r"https?:|www\.|t\.co/", re.IGNORECASE)
-_LONGEST_CHUNK: Final = 256
+_QUOTES: Final = "\"'()[]{}.,:;?\u2026\u201c\u201d\u2018\u2019\u00ab\u00bb\u2013\u2014-"
+_CLOSING: Final = _QUOTES + "!"
+_PART: Final = re.compile(r"[^\W_]+|[\u2600-\u27bf\U0001f000-\U0001faff]")
+_APOSTROPHE: Final = re.compile(r"(?<=\w)['`](?=\w)")
+_URL: Final = re.compile(r"https?:|www\.\w|\bt\.co/|\w\.(?:com|net|org)(?:/|$)")
+_USER: Final = re.compile(r"@\w+")
+_SIGNS: Final = re.compile(r"[^\w\s]|_")
+_STRONG: Final = re.compile(r"[*@$!%&^+~=|<>(){}\[\]#]")
+_LATIN: Final = re.compile("[A-Za-z]")
+_OTHER_SCRIPT: Final = re.compile("[\u0370-\u167f\u1f00-\u1fff\ua4d0-\ua95f]")
+_SCHEMES: Final = ("http://", "https://")
+_ANY_USER: Final = "@user"
+_ANY_URL: Final = "https://"
+_LONGEST_CHUNK: Final = 1_000
+_ROUNDS: Final = 3
+LETTERS_IN_A_ROW: Final = 3
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -35,85 +50,222 @@ class Token(msgspec.Struct, frozen=True):
     end: int
 
 
-class Vocabulary(msgspec.Struct, frozen=True):
-    """The words of the training tweets, and in how many tweets each was seen.
-
-    Attributes:
-        words: most frequent first.
-        counts: tweets that hold the word; as long as ``words``.
-        tweets: how many tweets were counted.
-    """
-
-    words: tuple[str, ...]
-    counts: tuple[int, ...]
-    tweets: int
-
-
 class Normaliser:
     """Turns raw text into words. It holds no state but its tables, so the same text always gives the same words."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary: Final = vocabulary
-        self._counts: Final = dict(zip(vocabulary.words, vocabulary.counts, strict=True))
+        self._known: Final = frozenset(vocabulary.words)
+        self._repairs: Final = Repairs(vocabulary)
 
     def chunk_words(self, chunk: str) -> tuple[str, ...]:
         """The words of a piece of raw text that holds no white space; none if it is punctuation only."""
-        if chunk in TOKENS:
-            return (chunk,)
-        lowered = chunk.lower()
-        if lowered in self._counts:
-            return (lowered,)
-        return _split(chunk)
+        plain = self._plain(chunk)
+        if plain is not None:
+            return plain
+        if chunk.startswith(_SCHEMES):
+            return (URL,)
+        words = self._unfolded(chunk)
+        for _ in range(_ROUNDS):  # what came out must come out again when it is normalised once more
+            again = tuple(word for part in words for word in self._plain(part) or self._unfolded(part))
+            if again == words:
+                break
+            words = again
+        return words
+
+    def without_name(self, chunk: str) -> str:
+        """One chunk for all links and one for all plain mentions, so that names, which are endless, are not kept."""
+        first = chunk[0]
+        if first == "@":
+            return _ANY_USER if _USER.fullmatch(chunk) and not self._disguised(chunk) else chunk
+        return _ANY_URL if first == "h" and chunk.startswith(_SCHEMES) else chunk
 
     def words(self, text: str) -> list[str]:
         """The words of a tweet, in order."""
-        return [word for chunk in text.split() for word in self.chunk_words(chunk)]
+        words = [word for chunk in text.split() for word in self.chunk_words(chunk)]
+        return [word for word, _, _ in self.mended(words)]
 
     def tokens(self, text: str) -> list[Token]:
         """The words of a tweet with their places, in order."""
-        return [
+        pieces = [
             Token(word, match.start(), match.end())
             for match in _CHUNK.finditer(text)
             for word in self.chunk_words(match.group())
         ]
+        mended = self.mended([piece.word for piece in pieces])
+        return [Token(word, pieces[first].start, pieces[last].end) for word, first, last in mended]
 
     def normalise(self, text: str) -> str:
         """The words of a tweet, separated by single spaces. Normalising the result again changes nothing."""
-        return " ".join(token.word for token in self.tokens(text))
+        return " ".join(self.words(text))
+
+    def is_fragment(self, word: str) -> bool:
+        """Whether a word is so rare that it may be half of another."""
+        return self._repairs.is_fragment(word)
+
+    def are_halves(self, first: str, second: str) -> bool:
+        """Whether two neighbours are halves of a word."""
+        return self._repairs.rejoined(first, second) is not None
+
+    def mended(self, words: Sequence[str]) -> list[tuple[str, int, int]]:
+        """Words that white space had taken apart, together again.
+
+        Args:
+            words: of one tweet, in order.
+
+        Returns:
+            Each word with the indices of the first and the last of the given words that it was made from.
+        """
+        pieces = [(word, place, place) for place, word in enumerate(words)]
+        for _ in range(_ROUNDS):
+            mended = self._pairs_joined(self._letters_joined(pieces))
+            if len(mended) == len(pieces):
+                break
+            pieces = mended
+        return pieces
+
+    def _letters_joined(self, pieces: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+        """Runs of single letters read as words."""
+        joined: list[tuple[str, int, int]] = []
+        run: list[tuple[str, int, int]] = []
+        for piece in [*pieces, ("", 0, 0)]:
+            if is_letter(piece[0]):
+                run.append(piece)
+                continue
+            joined.extend(self._read_letters(run) if len(run) >= LETTERS_IN_A_ROW else run)
+            run = []
+            joined.append(piece)
+        return joined[:-1]
+
+    def _read_letters(self, run: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+        letters = "".join(letter for letter, _, _ in run)
+        found = self._joined(letters)
+        if found is None:
+            return run
+        if "".join(found) != letters:  # letters were dropped or changed: places cannot be told apart
+            return [(word, run[0][1], run[-1][2]) for word in found]
+        words, start = [], 0
+        for word in found:
+            words.append((word, run[start][1], run[start + len(word) - 1][2]))
+            start += len(word)
+        return words
+
+    def _pairs_joined(self, pieces: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+        """Halves of a word joined, from left to right."""
+        joined: list[tuple[str, int, int]] = []
+        for piece in pieces:
+            if joined:
+                whole = self._repairs.rejoined(joined[-1][0], piece[0])
+                if whole:
+                    joined[-1] = (whole, joined[-1][1], piece[2])
+                    continue
+            joined.append(piece)
+        return joined
+
+    def _plain(self, chunk: str) -> tuple[str, ...] | None:
+        """The common cases, quickly: a known word in whatever case and with whatever punctuation around it, a token."""
+        if chunk in self._known or chunk in TOKENS:
+            return (chunk,)
+        if chunk[0] == "@" and _USER.fullmatch(chunk) and not self._disguised(chunk):
+            return (USER,)
+        core = chunk.lower().lstrip(_QUOTES).rstrip(_CLOSING)
+        return (core,) if core in self._known else None
+
+    def _disguised(self, chunk: str) -> bool:
+        """Whether ``@`` stands for a letter, and not for a user."""
+        name = chunk[1:].lower()
+        return f"a{name}" in self._known and name not in self._known
+
+    def _unfolded(self, chunk: str) -> tuple[str, ...]:
+        turned = None if chunk.isascii() else upright(chunk)
+        if turned and turned in self._known:
+            return (turned,)
+        chunk = unescape(chunk)
+        text = fold(chunk).lower()
+        if _OTHER_SCRIPT.search(chunk) and not _LATIN.search(chunk) and text not in self._known:
+            return tuple(_PART.findall(chunk.lower()))  # another script, not letters of it made to look like ours
+        pieces = text.split()
+        if len(pieces) != 1 or len(text) > _LONGEST_CHUNK:
+            cut = [piece[at : at + _LONGEST_CHUNK] for piece in pieces for at in range(0, len(piece), _LONGEST_CHUNK)]
+            return tuple(word for piece in cut for word in self._unsigned(piece))
+        return self._unsigned(text)
+
+    def _unsigned(self, text: str) -> tuple[str, ...]:
+        """The words of folded, lower-case text without white space."""
+        if text in TOKENS:
+            return (text,)
+        url = _URL.search(text)
+        if url:
+            start = url.start()
+            return (*(self._unsigned(text[:start]) if start and text[start - 1] in _CLOSING else ()), URL)
+        text = _APOSTROPHE.sub("", text)
+        core = text.lstrip(_QUOTES).rstrip(_CLOSING)
+        if core in self._known:
+            return (core,)
+        parts = _PART.findall(core)
+        if len(parts) == 1 and parts[0] == core:
+            return self._repairs.word(core)
+        return self._with_signs(core, text, parts)
+
+    def _with_signs(self, core: str, text: str, parts: list[str]) -> tuple[str, ...]:
+        """The words of text that holds punctuation or other signs inside."""
+        user = _USER.match(core)
+        if user and not self._disguised(user.group()):
+            rest = core[user.end() :]
+            return (USER, *(self._unsigned(rest) if rest else ()))
+        for attempt in (self._signs, self._taken_apart) if _STRONG.search(core) else (self._taken_apart, self._signs):
+            found = attempt(core, text, parts)
+            if found:
+                return found
+        return tuple(word for part in parts for word in self._part(part))
+
+    def _part(self, part: str) -> tuple[str, ...]:
+        return (part,) if part in self._known else self._repairs.word(part)
+
+    def _taken_apart(self, _core: str, _text: str, parts: list[str]) -> tuple[str, ...] | None:
+        """The words of letters with signs between them, or None."""
+        if len(parts) < 2 or all(part in self._known and len(part) > 1 for part in parts):  # noqa: PLR2004
+            return None
+        letters = "".join(parts)
+        return self._joined(letters) if max(map(len, parts)) == 1 else self._whole(letters)
+
+    def _signs(self, core: str, text: str, parts: list[str]) -> tuple[str, ...] | None:
+        """The word of letters with signs in the place of some, or None."""
+        if not parts:
+            return None
+        for candidate in (core.lstrip("#"), text.strip("\"'.,:;#"), core.rstrip("*")):
+            word = self._repairs.signs(candidate) if _SIGNS.search(candidate) else None
+            if word:
+                return (word,)
+        return None
+
+    def _whole(self, letters: str) -> tuple[str, ...] | None:
+        return (letters,) if letters in self._known else None
+
+    def _joined(self, letters: str) -> tuple[str, ...] | None:
+        """What letters that were taken apart say, or None."""
+        if letters in self._known:
+            return (letters,)
+        found = self._repairs.word(letters) if len(letters) <= 20 else (letters,)  # noqa: PLR2004
+        if found != (letters,) and all(word in self._known for word in found):
+            return found
+        return self._repairs.segment(letters, certain=True)
 
 
-def learn_vocabulary(texts: Iterable[str], *, least: int = 2, most: int = 30_000) -> Vocabulary:
-    """Count the words of the training tweets.
-
-    Args:
-        texts: raw tweets.
-        least: words in fewer tweets than this are left out; so is everything that is not letters only.
-        most: how many words to keep.
-    """
-    counts: Counter[str] = Counter()
-    tweets = 0
-    for words in map(set, _bare_words(texts)):
-        tweets += 1
-        counts.update(words)
-    kept = [(word, count) for word, count in counts.items() if count >= least and word.isalpha()]
-    kept.sort(key=lambda item: (-item[1], item[0]))
-    return Vocabulary(tuple(w for w, _ in kept[:most]), tuple(c for _, c in kept[:most]), tweets)
+def is_letter(word: str) -> bool:
+    """Whether a word is one letter or digit; several in a row may be a word taken apart."""
+    return len(word) == 1 and word.isalnum()
 
 
-def _bare_words(texts: Iterable[str]) -> Iterator[Sequence[str]]:
-    normaliser = Normaliser(Vocabulary((), (), 0))
-    for text in texts:
-        yield [word for chunk in text.split() for word in normaliser.chunk_words(chunk)]
+def learn_vocabulary(texts: Iterable[str], classes: Iterable[int]) -> Vocabulary:
+    """Count the words of raw training tweets; see :func:`moderation.vocabulary.learn`."""
+    bare = Normaliser(words_seen.EMPTY)
+    seen: dict[str, tuple[str, ...]] = {}
+    return words_seen.learn((list(_bare_words(text, bare, seen)) for text in texts), classes)
 
 
-def _split(chunk: str) -> tuple[str, ...]:
-    if "&" in chunk:
-        chunk = html.unescape(chunk)
-    if _URL.search(chunk):
-        return (URL,)
-    if chunk[0] == "@" and len(chunk) > 1:
-        return (USER,)
-    if not chunk.isascii():
-        chunk = "".join(c for c in unicodedata.normalize("NFKD", chunk) if not unicodedata.combining(c))
-    chunk = _APOSTROPHES.sub("", chunk[:_LONGEST_CHUNK].lower())
-    return tuple(word for part in _WORD.findall(chunk) for word in part.split("_") if word)
+def _bare_words(text: str, bare: Normaliser, seen: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    for chunk in text.split():
+        if chunk not in seen:
+            seen[chunk] = bare.chunk_words(chunk)
+        yield from seen[chunk]

@@ -1,7 +1,8 @@
 """The recipes that compete in a retrain, and the one function that fits any of them.
 
 Every recipe stands behind the same normaliser and the same features. Those whose scores are linear in the features can
-be served (numpy, no scikit-learn); the others are baselines to compare with.
+be served (numpy, no scikit-learn), with a small network behind them if the recipe says so; the others are baselines to
+compare with.
 """
 
 from __future__ import annotations
@@ -17,28 +18,32 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import TruncatedSVD
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.naive_bayes import MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
-from sklearn.svm import LinearSVC
 
 from moderation.features import FeatureSettings
 from moderation.labels import LABELS, Label
 from moderation.messages import timestamp
 from moderation.model import (
     NORMALISER_VERSION,
+    Arrays,
     Calibration,
     Manifest,
     Model,
     NormaliserSettings,
+    pack_weights,
     pack_words,
     softmax,
 )
 from moderation.text import Normaliser, learn_vocabulary
-from training_jobs.fitting.calibration import calibration_error, fit_calibration
+from moderation.vocabulary import Vocabulary
+from training_jobs.fitting import bases
+from training_jobs.fitting.augmentation import make_up
+from training_jobs.fitting.bases import Linear, Rows
+from training_jobs.fitting.calibration import calibration_error
+from training_jobs.fitting.head import Head, calibrated, fit_network, identity
 from training_jobs.fitting.matrix import Vectoriser
 from training_jobs.fitting.metrics import summary
 from training_jobs.fitting.thresholds import RULE, choose_thresholds
@@ -46,13 +51,9 @@ from training_jobs.fitting.thresholds import RULE, choose_thresholds
 Progress = Callable[[str, float], None]
 Parameters = dict[str, str | int | float | bool]
 
-FOLDS: Final = 3
+FOLDS: Final = 4
 LEAST_PER_CLASS: Final = 6
 """Fewer tweets of a class than this cannot be spread over the folds."""
-
-
-Learner = Any
-"""A scikit-learn classifier; the library brings no types."""
 
 
 class Scores(Protocol):
@@ -69,20 +70,25 @@ class Candidate:
     Attributes:
         name: as it stands in the registry and in hyper-parameters.
         description: a sentence for the model card.
-        servable: whether its model can be served; the others are baselines.
+        learn: settings, rows and seed to linear scores; None for a baseline that has none and is not served.
         settings: what the learner is made with.
-        make: settings and seed to an unfitted learner.
+        network: whether style and a small network stand behind the scores, and made-up tweets beside the real ones.
     """
 
     name: str
     description: str
-    servable: bool
-    make: Callable[[Parameters, int], Learner]
+    learn: Callable[[Mapping[str, Any], Rows, int], Linear] | None
     settings: Parameters = field(default_factory=dict)
+    network: bool = False
+
+    @property
+    def servable(self) -> bool:
+        """Whether its model can be served; the others are baselines."""
+        return self.learn is not None
 
     def parameters(self) -> Parameters:
         """What to log of the recipe."""
-        return dict(self.settings)
+        return {**self.settings, "network": self.network}
 
 
 @dataclass(frozen=True)
@@ -102,39 +108,36 @@ class Fitted:
         return self.scores.score(texts)
 
 
-def _logistic_regression(settings: Parameters, seed: int) -> Learner:
-    return LogisticRegression(C=settings["C"], class_weight="balanced", tol=1e-3, random_state=seed)
-
-
-def _naive_bayes(settings: Parameters, _seed: int) -> Learner:
-    return MultinomialNB(alpha=settings["alpha"])
-
-
-def _nearest_neighbours(settings: Parameters, seed: int) -> Learner:
-    return make_pipeline(
-        TruncatedSVD(settings["components"], random_state=seed),
-        Normalizer(copy=False),
-        KNeighborsClassifier(settings["neighbours"], weights="distance"),
-    )
-
-
-def _linear_svm(settings: Parameters, seed: int) -> Learner:
-    return LinearSVC(C=settings["C"], class_weight="balanced", random_state=seed)
-
-
 CANDIDATES: Final[Mapping[str, Candidate]] = {
     candidate.name: candidate
     for candidate in (
-        Candidate("logistic_regression", "Balanced logistic regression", True, _logistic_regression, {"C": 3.0}),
-        Candidate("naive_bayes", "Multinomial naive Bayes", True, _naive_bayes, {"alpha": 0.05}),
+        Candidate(
+            "logistic_regression",
+            "Balanced logistic regression",
+            lambda settings, rows, seed: bases.logistic_regression(rows, strength=settings["C"], seed=seed),
+            {"C": 3.0},
+        ),
+        Candidate(
+            "naive_bayes",
+            "Multinomial naive Bayes",
+            lambda settings, rows, _seed: bases.naive_bayes(rows, smoothing=settings["alpha"]),
+            {"alpha": 0.05},
+        ),
         Candidate(
             "nearest_neighbours",
             "k nearest neighbours among latent semantic vectors; a baseline that is not served",
-            False,
-            _nearest_neighbours,
+            None,
             {"neighbours": 15, "components": 64},
         ),
-        Candidate("linear_svm", "Balanced linear support vector machine", True, _linear_svm, {"C": 0.3}),
+        Candidate(
+            "linear_svm",
+            "Linear support vector machines and naive Bayes, with style and a small network behind their scores",
+            lambda settings, rows, seed: bases.stack_bases(
+                rows, strength=settings["C"], smoothing=settings["alpha"], seed=seed
+            ),
+            {"C": 0.3, "alpha": 0.05},
+            network=True,
+        ),
     )
 }
 
@@ -172,38 +175,28 @@ def fit(
     classes = np.array([LABELS.index(label) for label in labels])
     _check_sizes(texts, classes, groups)
     report("learning the vocabulary", 0.0)
-    vocabulary = learn_vocabulary(texts)
-    normaliser = Normaliser(vocabulary)
-    settings = FeatureSettings()
-    vectoriser = Vectoriser(normaliser, settings)
-    features = vectoriser.transform(texts)
-    if not recipe.servable:
+    vocabulary = learn_vocabulary(texts, classes.tolist())
+    settings = FeatureSettings(style=recipe.network)
+    vectoriser = Vectoriser(Normaliser(vocabulary), settings)
+    report("reading the tweets", 0.05)
+    training = _training(vectoriser, texts, labels, groups, seed if recipe.network else None)
+    if recipe.learn is None:
         report("fitting", 0.3)
-        learner = recipe.make(recipe.parameters(), seed)
-        learner.fit(features, classes)
+        neighbours = _nearest_neighbours(recipe.settings, seed).fit(training.rows.features, training.rows.classes)
         report("done", 1.0)
-        return Fitted(None, Baseline(vectoriser, learner))
-    held_out = np.zeros((len(texts), len(LABELS)))
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(features, classes, groups)
-    for number, (train, test) in enumerate(folds):
-        report(f"fold {number + 1} of {FOLDS}", (number + 1) / (FOLDS + 2))
-        learner = recipe.make(recipe.parameters(), seed)
-        learner.fit(features[train], classes[train])
-        weights, intercept = linear_form(learner)
-        held_out[test] = features[test] @ weights + intercept
-    calibration = fit_calibration(held_out, classes)
-    probabilities = softmax(held_out @ calibration.weights + calibration.intercept)
-    report("fitting on everything", (FOLDS + 1) / (FOLDS + 2))
-    learner = recipe.make(recipe.parameters(), seed)
-    learner.fit(features, classes)
-    weights, intercept = linear_form(learner)
+        return Fitted(None, Baseline(vectoriser, neighbours))
+    scores = _held_out_scores(recipe, training, seed, report)
+    report("weighing the scores", 0.7)
+    head, probabilities, error_before = _fit_head(recipe, training, scores, seed)
+    report("fitting on everything", 0.85)
+    linear = recipe.learn(recipe.settings, training.rows, seed)
     manifest = Manifest(
         normaliser=NormaliserSettings(NORMALISER_VERSION, vocabulary.tweets),
         features=settings,
         calibration=Calibration(
             "multinomial logistic regression on out-of-fold scores",
             FOLDS,
-            calibration_error(softmax(held_out), classes),
+            error_before,
             calibration_error(probabilities, classes),
         ),
         thresholds=choose_thresholds(probabilities, classes),
@@ -216,38 +209,118 @@ def fit(
         code_version=code_version(),
         created_at=timestamp(_now()),
     )
-    model = Model(
-        manifest,
-        {
-            "weights": weights.astype(np.float16),
-            "intercept": intercept,
-            "calibration_weights": calibration.weights,
-            "calibration_intercept": calibration.intercept,
-            "vocabulary": pack_words(vocabulary.words),
-            "vocabulary_counts": np.array(vocabulary.counts, np.int32),
-        },
-    )
+    model = Model(manifest, _arrays(vocabulary, linear, head))
     report("done", 1.0)
     return Fitted(model, model)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What to train on: the real tweets first, then those made up.
+
+    Attributes:
+        rows: features, classes and weights of all.
+        styles: shape (all, style columns).
+        groups: shape (all,).
+        real: how many are real.
+    """
+
+    rows: Rows
+    styles: NDArray[np.float32]
+    groups: NDArray[np.intp]
+    real: int
+
+    def inputs(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scores and style side by side."""
+        return np.concatenate([scores, self.styles], axis=1)
+
+    def folds(self, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Indices of the tweets to fit on and of those held out; no group is on both sides."""
+        splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+        return list(splitter.split(self.rows.features, self.rows.classes, self.groups))
+
+
+def _training(
+    vectoriser: Vectoriser, texts: Sequence[str], labels: Sequence[Label], groups: Sequence[int], seed: int | None
+) -> Training:
+    """The tweets to train on; without a seed, none are made up."""
+    all_texts, all_labels = list(texts), list(labels)
+    weights, all_groups = [1.0] * len(texts), list(groups)
+    if seed is not None:
+        made = make_up(texts, labels, seed)
+        all_texts += made.texts
+        all_labels += made.labels
+        weights += made.weights
+        least = min(groups) - 1
+        all_groups += [groups[origin] if origin >= 0 else least + origin for origin in made.origins]
+    matrix = vectoriser.transform(all_texts)
+    classes = np.array([LABELS.index(label) for label in all_labels])
+    rows = Rows(matrix.features, classes, np.array(weights))
+    return Training(rows, matrix.styles, np.array(all_groups), len(texts))
+
+
+def _held_out_scores(recipe: Candidate, training: Training, seed: int, report: Progress) -> NDArray[np.float64]:
+    """Scores of each tweet by a learner that has seen nothing of its group."""
+    assert recipe.learn is not None  # noqa: S101
+    scores: NDArray[np.float64] | None = None
+    for number, (seen, held_out) in enumerate(training.folds(seed)):
+        report(f"fold {number + 1} of {FOLDS}", 0.1 + 0.6 * number / FOLDS)
+        linear = recipe.learn(recipe.settings, training.rows.taken(seen), seed)
+        if scores is None:
+            scores = np.zeros((len(training.groups), len(linear.intercept)))
+        scores[held_out] = linear.scores(training.rows.features[held_out])
+    assert scores is not None  # noqa: S101
+    return scores
+
+
+def _fit_head(
+    recipe: Candidate, training: Training, scores: NDArray[np.float64], seed: int
+) -> tuple[Head, NDArray[np.float64], float]:
+    """The head, what such a head gives tweets it has not seen, and the error of that without calibration."""
+    classes, real = training.rows.classes, training.real
+    head, logits = identity(), scores
+    if recipe.network:
+        inputs = training.inputs(scores)
+        logits = np.zeros((len(inputs), len(LABELS)))
+        for seen, held_out in training.folds(seed + 1):
+            fold = fit_network(inputs[seen], classes[seen], training.rows.weights[seen], seed)
+            logits[held_out] = fold.logits(inputs[held_out])
+        head = fit_network(inputs, classes, training.rows.weights, seed)
+    final = calibrated(head, logits[:real], classes[:real])
+    after = calibrated(identity(), logits[:real], classes[:real])
+    probabilities = softmax(after.logits(logits[:real]))
+    return final, probabilities, calibration_error(softmax(logits[:real]), classes[:real])
+
+
+def _arrays(vocabulary: Vocabulary, linear: Linear, head: Head) -> Arrays:
+    return {
+        **pack_weights(linear.weights),
+        "intercept": linear.intercept,
+        **head.arrays(),
+        "vocabulary": pack_words(vocabulary.words),
+        "vocabulary_counts": np.array(vocabulary.counts, np.int32),
+        "vocabulary_telling": np.array(vocabulary.telling, np.uint8),
+    }
+
+
+def _nearest_neighbours(settings: Mapping[str, Any], seed: int) -> Any:
+    return make_pipeline(
+        TruncatedSVD(settings["components"], random_state=seed),
+        Normalizer(copy=False),
+        KNeighborsClassifier(settings["neighbours"], weights="distance"),
+    )
 
 
 class Baseline:
     """Scores raw tweets with a scikit-learn classifier that has no served form."""
 
-    def __init__(self, vectoriser: Vectoriser, learner: Learner) -> None:
+    def __init__(self, vectoriser: Vectoriser, learner: Any) -> None:
         self._vectoriser = vectoriser
         self._learner = learner
 
     def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Class probabilities of raw tweets, shape (tweets, classes), columns in the order of ``LABELS``."""
-        return np.asarray(self._learner.predict_proba(self._vectoriser.transform(texts)), np.float64)
-
-
-def linear_form(learner: Learner) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights, shape (buckets, classes), and intercept, shape (classes,), of a linear scikit-learn classifier."""
-    if isinstance(learner, MultinomialNB):
-        return learner.feature_log_prob_.T, learner.class_log_prior_
-    return learner.coef_.T, learner.intercept_
+        return np.asarray(self._learner.predict_proba(self._vectoriser.transform(texts).features), np.float64)
 
 
 def code_version() -> str:

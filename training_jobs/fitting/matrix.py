@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from moderation.features import FeatureSettings, WordFeatures, pair_buckets, word_features
+from moderation.reading import Reader, Reading, distinct_pairs
 from moderation.scorer import WordImportance
 from moderation.text import Normaliser
 
 
+class Matrix(NamedTuple):
+    """Tweets as features.
+
+    Attributes:
+        features: shape (tweets, buckets), float32, rows of length one.
+        styles: shape (tweets, style columns), float32.
+    """
+
+    features: sparse.csr_matrix
+    styles: NDArray[np.float32]
+
+
 class Vectoriser:
-    """Turns raw tweets into rows of features, each of length one.
+    """Turns raw tweets into features.
 
     Args:
         normaliser: what the model will be served behind.
@@ -22,50 +36,52 @@ class Vectoriser:
     """
 
     def __init__(self, normaliser: Normaliser, settings: FeatureSettings) -> None:
-        self._normaliser = normaliser
         self._settings = settings
-        self._importance = WordImportance(normaliser)
+        self._importance = WordImportance(normaliser.vocabulary)
+        self._normaliser = normaliser
 
-    def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        """The features of raw tweets, shape (tweets, buckets), float32."""
-        tweets = [self._normaliser.words(text) for text in texts]
-        ids: dict[str, int] = {}
-        rows = [[ids.setdefault(word, len(ids)) for word in words] for words in tweets]
-        if not ids:
-            return sparse.csr_matrix((len(texts), 1 << self._settings.bits), dtype=np.float32)
-        words = list(ids)
-        features = word_features(words, self._settings)
-        importance = self._importance.of(words)
-        by_word = _by_word(features, importance, 1 << self._settings.bits)
-        held = _indicator([sorted(set(row)) for row in rows], len(words))
-        pairs = self._pairs(rows, features)
+    def transform(self, texts: Sequence[str]) -> Matrix:
+        """The features of raw tweets."""
+        reader = Reader(self._normaliser)
+        reading = reader.read(texts)
+        buckets = 1 << self._settings.bits
+        if not reader.words:
+            return Matrix(sparse.csr_matrix((len(texts), buckets), dtype=np.float32), reading.styles)
+        features = word_features(reader.words, self._settings)
+        importance = self._importance.of(reader.words)
+        held = _indicator(
+            *distinct_pairs(reading.tweets, reading.words, len(reader.words)), (len(texts), len(reader.words))
+        )
+        pairs = self._pairs(reading, features, len(texts))
         squares = held @ _row_squares(features, importance) + _sums_of_squares(pairs) + 1e-12
-        scale = sparse.diags_array(1.0 / np.sqrt(squares))
-        return sparse.csr_matrix(scale @ (held @ by_word + pairs), dtype=np.float32)
+        rows = held @ _by_word(features, importance, buckets) + pairs
+        return Matrix(
+            sparse.csr_matrix(sparse.diags_array(1.0 / np.sqrt(squares)) @ rows, dtype=np.float32), reading.styles
+        )
 
-    def _pairs(self, rows: list[list[int]], features: WordFeatures) -> sparse.csr_matrix:
-        buckets = []
-        for row in rows:
-            hashes = features.hashes[row]
-            buckets.append(np.unique(pair_buckets(hashes[:-1], hashes[1:], self._settings)))
-        return self._settings.pair_value * _indicator(buckets, 1 << self._settings.bits)
-
-
-def _indicator(rows: Sequence[Sequence[int]] | Sequence[NDArray[np.int64]], columns: int) -> sparse.csr_matrix:
-    starts = np.cumsum([0, *map(len, rows)])
-    indices = np.concatenate([np.asarray(row, np.int64) for row in rows]) if len(rows) else np.zeros(0, np.int64)
-    return sparse.csr_matrix((np.ones(len(indices)), indices, starts), shape=(len(rows), columns))
+    def _pairs(self, reading: Reading, features: WordFeatures, tweets: int) -> sparse.csr_matrix:
+        neighbours = np.flatnonzero(reading.tweets[1:] == reading.tweets[:-1])
+        hashes = features.hashes[reading.words]
+        buckets = pair_buckets(hashes[neighbours], hashes[neighbours + 1], self._settings)
+        width = 1 << self._settings.bits
+        owners, buckets = distinct_pairs(reading.tweets[neighbours], buckets, width)
+        return self._settings.pair_value * _indicator(owners, buckets, (tweets, width))
 
 
-def _by_word(features: WordFeatures, importance: np.ndarray, columns: int) -> sparse.csr_matrix:
+def _indicator(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]) -> sparse.csr_matrix:
+    starts = np.searchsorted(rows, np.arange(shape[0] + 1))
+    return sparse.csr_matrix((np.ones(len(columns), np.float32), columns, starts), shape=shape)
+
+
+def _by_word(features: WordFeatures, importance: NDArray[np.float32], columns: int) -> sparse.csr_matrix:
     counts = np.diff(features.starts)
     values = features.values * np.repeat(importance, counts)
     return sparse.csr_matrix((values, features.buckets, features.starts), shape=(len(counts), columns))
 
 
-def _row_squares(features: WordFeatures, importance: np.ndarray) -> np.ndarray:
+def _row_squares(features: WordFeatures, importance: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.add.reduceat(features.values**2, features.starts[:-1]) * importance**2)
 
 
-def _sums_of_squares(matrix: sparse.csr_matrix) -> np.ndarray:
+def _sums_of_squares(matrix: sparse.csr_matrix) -> NDArray[np.float32]:
     return np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()

@@ -1,0 +1,349 @@
+"""Undoing what people do to a word so that a filter does not see it.
+
+Digits stand for letters; letters are masked, dropped, doubled, swapped or reversed; words are run together.
+
+Nothing is undone unless it yields a word of the training vocabulary, and the bolder guesses only for words that
+tell a class: a rare word of ordinary speech stays as it is. Every guess is a handful of dictionary look-ups in the
+length of the word, whatever the word.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from itertools import product
+from typing import Final
+
+from moderation.vocabulary import Vocabulary
+
+_LEET: Final[dict[str, str]] = {
+    "0": "o",
+    "1": "il",
+    "2": "z",
+    "3": "e",
+    "4": "a",
+    "5": "s",
+    "6": "gb",
+    "7": "t",
+    "8": "b",
+    "9": "g",
+    "@": "a",
+    "$": "s",
+    "!": "il",
+    "|": "il",
+    "+": "t",
+    "(": "c",
+    "<": "c",
+    "{": "c",
+    "[": "c",
+    "#": "h",
+    "%": "x",
+    "&": "a",
+}
+_PAIRS_OF_SIGNS: Final = (
+    ("|\\/|", "m"),
+    ("/\\/\\", "m"),
+    ("\\/\\/", "w"),
+    ("|\\|", "n"),
+    ("/\\/", "n"),
+    ("|-|", "h"),
+    ("|<", "k"),
+    ("|{", "k"),
+    ("|3", "b"),
+    ("|)", "d"),
+    ("|>", "p"),
+    ("()", "o"),
+    ("[]", "o"),
+    ("\\/", "v"),
+    ("/\\", "a"),
+    ("|_|", "u"),
+    ("(_)", "u"),
+    ("><", "x"),
+    ("ph", "f"),
+    ("vv", "w"),
+    ("|", "l"),
+)
+_MASK: Final = re.compile(r"[*#_\-.%?@$!&^+~=]")
+_EDGES: Final = re.compile(r"^[*#_\-.%?@$!&^+~=]+|[*#_\-.%?@$!&^+~=]+$")
+_LETTER: Final = re.compile(r"[^\W\d_]")
+_AMOUNT: Final = re.compile(r"\W*\d[\d,.]*[a-z]{1,2}\W*|[a-z]{1,3}\d+")
+_RUN: Final = re.compile(r"(.)\1+")
+_LONG_RUN: Final = re.compile(r"(.)\1{2,}")
+_VOWELS: Final = re.compile("[aeiou]")
+_PHONETIC: Final = (
+    ("ph", "f"),
+    ("gh", "g"),
+    ("kn", "n"),
+    ("wr", "r"),
+    ("ck", "k"),
+    ("sch", "sk"),
+    ("qu", "kw"),
+    ("x", "ks"),
+    ("c", "k"),
+    ("q", "k"),
+    ("z", "s"),
+    ("j", "g"),
+    ("y", "i"),
+    ("ee", "i"),
+    ("ea", "i"),
+    ("oo", "u"),
+    ("ou", "u"),
+)
+_JOINED_COST: Final = 9.0
+"""What may be paid, in nats, to read a word as several, beside one nat for each of its letters."""
+
+_MEAN_PART: Final = 2.5
+_MOST_VARIANTS: Final = 16
+_LONGEST_WORD: Final = 20
+_RARE: Final = 20
+_SEEN: Final = 5
+_COMMON: Final = 200
+_SHORT_WORDS: Final = frozenset(
+    [
+        "a",
+        "i",
+        "u",
+        "ur",
+        "im",
+        "am",
+        "an",
+        "as",
+        "at",
+        "be",
+        "by",
+        "do",
+        "go",
+        "he",
+        "hi",
+        "if",
+        "in",
+        "is",
+        "it",
+        "me",
+        "my",
+        "no",
+        "of",
+        "oh",
+        "ok",
+        "on",
+        "or",
+        "so",
+        "to",
+        "up",
+        "us",
+        "we",
+        "ya",
+        "yo",
+    ]
+)
+"""The words of one or two letters that others may fall apart into."""
+
+
+class Repairs:
+    """The tables behind the guesses, made from a vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._counts: Final = dict(zip(vocabulary.words, vocabulary.counts, strict=True))
+        self._telling: Final = {w for w, tells in zip(vocabulary.words, vocabulary.telling, strict=True) if tells}
+        total = sum(vocabulary.counts) + 1
+        self._cost: Final = {
+            word: math.log(total / count)
+            for word, count in self._counts.items()
+            if len(word) > 2 or word in _SHORT_WORDS  # noqa: PLR2004
+        }
+        self._by_ends: Final[dict[tuple[int, str, str], list[str]]] = {}
+        self._deletions: Final[dict[str, str]] = {}
+        self._skeletons: Final[dict[str, str]] = {}
+        self._sounds: Final[dict[str, str]] = {}
+        self._scrambles: Final[dict[tuple[str, str, str], str]] = {}
+        for word in vocabulary.words:
+            for ends in ((word[0], word[-1]), (word[0], ""), ("", word[-1])):
+                self._by_ends.setdefault((len(word), *ends), []).append(word)
+            if word in self._telling:
+                self._index(word)
+
+    def _index(self, word: str) -> None:
+        self._skeletons.setdefault(_skeleton(word), word)
+        self._sounds.setdefault(_sound(word), word)
+        if len(word) >= 4:  # noqa: PLR2004 - of a shorter word a deletion leaves next to nothing
+            self._scrambles.setdefault(_scramble(word), word)
+            for shorter in _deletions(word):
+                self._deletions.setdefault(shorter, word)
+
+    def word(self, word: str) -> tuple[str, ...]:
+        """What a run of letters and digits that is not in the vocabulary stands for; itself if nothing fits."""
+        if not word.isascii() or word.isdigit():
+            return (word,)
+        plain = self._unleet(word) if not word.isalpha() else None
+        if plain:
+            return (plain,)
+        squeezed = self._squeeze(word)
+        if squeezed in self._counts or len(squeezed) < 4 or not squeezed.isalpha():  # noqa: PLR2004
+            return (squeezed,)
+        return self._guess(squeezed)
+
+    def signs(self, text: str) -> str | None:
+        """The word behind text with signs for letters or over letters (``$h1t``, ``f**k``), or None."""
+        return self._unleet(text) or self._unmask(text)
+
+    def segment(self, letters: str, *, certain: bool) -> tuple[str, ...] | None:
+        """The most likely words that, run together, give these letters (Viterbi); None if there are none, or unlikely.
+
+        Args:
+            letters: any length; the time is linear in it.
+            certain: whether the letters are known to have been taken apart, so that any reading is better than none.
+        """
+        size = len(letters)
+        costs = [0.0, *[math.inf] * size]
+        origins = [0] * (size + 1)
+        known = self._cost.get
+        for start in range(size):
+            so_far = costs[start]
+            if so_far == math.inf:
+                continue
+            for end in range(start + 1, min(start + _LONGEST_WORD, size) + 1):
+                cost = known(letters[start:end])
+                if cost is not None and so_far + cost < costs[end]:
+                    costs[end] = so_far + cost
+                    origins[end] = start
+        if costs[size] == math.inf or (not certain and costs[size] > _JOINED_COST + size):
+            return None
+        words = []
+        end = size
+        while end:
+            words.append(letters[origins[end] : end])
+            end = origins[end]
+        return tuple(reversed(words)) if size >= _MEAN_PART * len(words) else None
+
+    def rejoined(self, first: str, second: str) -> str | None:
+        """The word that two neighbours are halves of, or None: it must be far more common than the rarer half."""
+        whole = self._counts.get(first + second, 0)
+        if not whole:
+            return None
+        rarer = min(self._counts.get(first, 0), self._counts.get(second, 0))
+        return first + second if whole > 3 * rarer + 4 and rarer < _RARE else None
+
+    def is_fragment(self, word: str) -> bool:
+        """Whether a word is so rare that it may be half of another."""
+        return word.isalpha() and self._counts.get(word, 0) < _RARE
+
+    def _guess(self, word: str) -> tuple[str, ...]:
+        found = self._misspelt(word) or self._reshaped(word)
+        if found:
+            return (found,)
+        parts = self.segment(word, certain=False) if len(word) >= 7 else None  # noqa: PLR2004 - shorter: by chance
+        return parts or (word,)
+
+    def _reshaped(self, word: str) -> str | None:
+        """A telling word written backwards, with its middle shuffled, without its vowels, or as it sounds."""
+        if word[::-1] in self._telling:
+            return word[::-1]
+        found = self._scrambles.get(_scramble(word))
+        if found:
+            return found
+        skeleton = _skeleton(word)
+        if len(skeleton) >= 3 and len(word) <= len(skeleton) + 1:  # noqa: PLR2004
+            found = self._skeletons.get(skeleton)
+            if found:
+                return found
+        sound = _sound(word)
+        return self._sounds.get(sound) if len(sound) >= 3 else None  # noqa: PLR2004
+
+    def _misspelt(self, word: str) -> str | None:
+        """A telling word with the same first letter, one letter more, fewer, changed or swapped away."""
+        if len(word) < 5:  # noqa: PLR2004
+            return None
+        telling, deletions = self._telling, self._deletions
+        best, most = None, 0
+        for shorter in (word, *_deletions(word)):
+            found = shorter if shorter in telling else deletions.get(shorter)
+            if found and found[0] == word[0] and self._counts[found] > most and _close(found, word):
+                best, most = found, self._counts[found]
+        return best
+
+    def _squeeze(self, word: str) -> str:
+        """The word with runs of a letter shortened, as few as give a known word; runs of three at least to two."""
+        if not _RUN.search(word):
+            return word
+        twice = _LONG_RUN.sub(r"\1\1", word)
+        once = _RUN.sub(r"\1", word)
+        mixed = [_LONG_RUN.sub(r"\1", word), *_one_run_kept(word)]
+        return next((variant for variant in (twice, *mixed, once) if variant in self._counts), twice)
+
+    def _unleet(self, text: str) -> str | None:
+        if not _LETTER.search(text):
+            return None
+        least = _COMMON if _AMOUNT.fullmatch(text) or len(text) < 3 else _SEEN  # noqa: PLR2004
+        for reading in _readings(text):
+            for word in (reading, self._squeeze(reading) if reading.isalpha() else reading):
+                if word in self._telling or self._counts.get(word, 0) >= least:
+                    return word
+        return None
+
+    def _unmask(self, text: str) -> str | None:
+        """The word that fits around masked letters: one that tells a class, else the most common."""
+        if not 3 <= len(text) <= _LONGEST_WORD or not _MASK.search(text):  # noqa: PLR2004
+            return None
+        inside = _EDGES.sub("", text)
+        if len(inside) >= 3 and inside in self._counts:  # noqa: PLR2004 - a word between signs, not behind them
+            return inside
+        first = "" if _MASK.match(text[0]) else text[0]
+        last = "" if _MASK.match(text[-1]) else text[-1]
+        if not first and not last:
+            return None
+        known = [(place, letter) for place, letter in enumerate(text) if not _MASK.match(letter)]
+        fitting = [
+            word
+            for word in self._by_ends.get((len(text), first, last), ())
+            if all(word[place] == letter for place, letter in known)
+        ]
+        if not fitting or (len(known) == 1 and fitting[0] not in self._telling and len(text) < 4):  # noqa: PLR2004
+            return None
+        return next((word for word in fitting if word in self._telling), fitting[0])
+
+
+def _readings(text: str) -> Iterator[str]:
+    """What text may say once digits and signs are read as letters; a handful at most."""
+    if len(text) > _LONGEST_WORD * 2 or text.isalpha():
+        return
+    for signs, letter in _PAIRS_OF_SIGNS:
+        if signs in text:
+            text = text.replace(signs, letter)
+    choices = [_LEET.get(letter, letter) for letter in text]
+    for number, letters in enumerate(product(*choices)):
+        if number >= _MOST_VARIANTS:
+            return
+        yield "".join(letters)
+
+
+def _one_run_kept(word: str) -> Iterator[str]:
+    """The word with every run of a letter shortened to one, but one run, which keeps two."""
+    for kept in list(_RUN.finditer(word))[:4]:
+        yield _RUN.sub(r"\1", word[: kept.start()]) + kept.group(1) * 2 + _RUN.sub(r"\1", word[kept.end() :])
+
+
+def _close(found: str, word: str) -> bool:
+    """Whether a changed letter is believable: it makes another word of a short word too easily, unless two swapped."""
+    return len(found) != len(word) or len(word) > 7 or sorted(found) == sorted(word)  # noqa: PLR2004
+
+
+def _deletions(word: str) -> list[str]:
+    return [word[:place] + word[place + 1 :] for place in range(1, len(word))]
+
+
+def _skeleton(word: str) -> str:
+    """The first letter and the consonants after it, doubled ones once."""
+    return word[0] + _RUN.sub(r"\1", _VOWELS.sub("", word[1:]))
+
+
+def _scramble(word: str) -> tuple[str, str, str]:
+    return word[0], "".join(sorted(word[1:-1])), word[-1]
+
+
+def _sound(word: str) -> str:
+    """Roughly how a word sounds, so that other spellings of it come out alike."""
+    for spelling, sound in _PHONETIC:
+        if spelling in word:
+            word = word.replace(spelling, sound)
+    return _RUN.sub(r"\1", word)

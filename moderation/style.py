@@ -1,0 +1,206 @@
+"""How a tweet is written, beside what it says: mentions, links, shouting, quotation, how sentences end, how long it is.
+
+Styles are counted over chunks of raw text, so a chunk's part is worked out once and kept with its words. Disguised
+words count as plain ones: how somebody hides a word must not move the counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Shape(IntEnum):
+    """What a chunk looks like."""
+
+    PLAIN = 0
+    TITLE = 1
+    SHOUT = 2
+    USER = 3
+    REPLY_DOT = 4
+    URL = 5
+    HASHTAG = 6
+    NUMBER = 7
+    SYMBOL = 8
+    ENTITY = 9
+    RETWEET = 10
+    NEUTRAL = 11
+
+
+class Closing(IntEnum):
+    """How a chunk ends."""
+
+    NONE = 0
+    STOP = 1
+    COMMA = 2
+    EXCLAMATION = 3
+    QUESTION = 4
+    ELLIPSIS = 5
+    QUOTE = 6
+    COLON = 7
+    BRACKET = 8
+    MANY = 9
+
+
+_CLOSINGS: Final[dict[str, Closing]] = {
+    ".": Closing.STOP,
+    ",": Closing.COMMA,
+    "!": Closing.EXCLAMATION,
+    "?": Closing.QUESTION,
+    "\u2026": Closing.ELLIPSIS,
+    '"': Closing.QUOTE,
+    "\u201d": Closing.QUOTE,
+    "'": Closing.QUOTE,
+    ":": Closing.COLON,
+    ";": Closing.COLON,
+    ")": Closing.BRACKET,
+}
+_OPENINGS: Final = frozenset("\"'(\u201c\u2018-*")
+_SHAPES: Final = len(Shape)
+_ENDS: Final = len(Closing)
+_STARTS: Final = 2
+
+CODES: Final = _SHAPES * _ENDS * _STARTS
+"""Chunk styles are numbers below this: shape, closing and whether something opens, in one."""
+
+_SIGNS: Final = "&-/'*_.\",!?:"
+MARKS: Final = 4 + len(_SIGNS)
+"""How many counts of characters are kept of a chunk: all, capitals, digits, beyond ASCII, and each of some signs."""
+
+COLUMNS: Final = 2 * (_SHAPES + _ENDS + 1) + _SHAPES + _ENDS + 2 * MARKS + 8
+"""How many numbers describe the style of a tweet."""
+
+_LONG: Final = 140
+_NO_MARKS: Final = (0,) * (MARKS - 1)
+_USER_MARKS: Final = (5, *_NO_MARKS)
+_URL_MARKS: Final = (23, *_NO_MARKS)
+
+
+def chunk_style(chunk: str) -> int:
+    """The code of a chunk of raw text."""
+    closing = _CLOSINGS.get(chunk[-1], Closing.NONE)
+    if closing and len(chunk) > 1 and chunk[-2] == chunk[-1]:
+        closing = Closing.ELLIPSIS if closing is Closing.STOP else Closing.MANY
+    return (_shape(chunk) * _ENDS + closing) * _STARTS + (chunk[0] in _OPENINGS)
+
+
+def chunk_marks(chunk: str) -> tuple[int, ...]:
+    """Counts of the characters of a chunk of raw text. Users and links all count the same, whatever their names."""
+    if chunk.isascii() and chunk.isalpha() and chunk.islower():
+        return (len(chunk), *_NO_MARKS)
+    if chunk[0] == "@":
+        return _USER_MARKS
+    if chunk.startswith("http"):
+        return _URL_MARKS
+    capitals = 0 if chunk.islower() else sum(map(str.isupper, chunk))
+    digits = 0 if chunk.isalpha() else sum(map(str.isdigit, chunk))
+    beyond = 0 if chunk.isascii() else sum(map("\x7f".__lt__, chunk))
+    return (len(chunk), capitals, digits, beyond, *map(chunk.count, _SIGNS))
+
+
+def _shape(chunk: str) -> Shape:
+    first = chunk[0]
+    if first == "@":
+        return Shape.USER
+    if first == "#":
+        return Shape.HASHTAG
+    if chunk.startswith("http"):
+        return Shape.URL
+    if first == "&":
+        return Shape.ENTITY
+    if first == "." and chunk.startswith(".@"):
+        return Shape.REPLY_DOT
+    return _letters(chunk)
+
+
+def _letters(chunk: str) -> Shape:  # noqa: PLR0911 - a table of cases
+    core = chunk.strip("\"'()[].,:;?!\u2026\u201c\u201d*-")
+    if not core:
+        return Shape.SYMBOL
+    if core.isdigit():
+        return Shape.NUMBER
+    if core == "RT":
+        return Shape.RETWEET
+    if len(core) == 1:
+        return Shape.NEUTRAL
+    if core.isalpha():
+        if core.isupper():
+            return Shape.SHOUT
+        if core[0].isupper():
+            return Shape.TITLE
+    return Shape.PLAIN
+
+
+def tweet_styles(
+    codes: NDArray[np.intp],
+    marks: NDArray[np.float32],
+    tweets: NDArray[np.intp],
+    words: NDArray[np.intp],
+    distinct: NDArray[np.intp],
+) -> NDArray[np.float32]:
+    """The style of each tweet of a batch.
+
+    Args:
+        codes: shape (chunks,); the chunks' codes, tweets one after the other.
+        marks: shape (chunks, MARKS); the counts of their characters.
+        tweets: shape (chunks,); which tweet each chunk stands in.
+        words: shape (tweets,); how many words each has.
+        distinct: shape (tweets,); how many different ones.
+
+    Returns:
+        Shape (tweets, COLUMNS): logarithms of counts, shares of chunks, and what comes first and last.
+    """
+    count = len(words)
+    starts = codes % _STARTS
+    closings = codes // _STARTS % _ENDS
+    shapes = codes // (_STARTS * _ENDS)
+    sums = np.zeros((count, MARKS), np.float32)
+    first = np.zeros((count, _SHAPES), np.float32)
+    last = np.zeros((count, _ENDS), np.float32)
+    if len(codes):
+        begins = np.flatnonzero(np.diff(tweets, prepend=-1))
+        ends = np.append(begins[1:], len(codes)) - 1
+        holders = tweets[begins]
+        sums[holders] = np.add.reduceat(marks, begins, axis=0)
+        first[holders, shapes[begins]] = 1
+        last[holders, closings[ends]] = 1
+    counts = np.concatenate(
+        [
+            _count(tweets, shapes, count, _SHAPES),
+            _count(tweets, closings, count, _ENDS),
+            np.bincount(tweets, starts, count).astype(np.float32)[:, None],
+        ],
+        axis=1,
+    )
+    chunks = counts[:, :_SHAPES].sum(axis=1, keepdims=True) - counts[:, [Shape.NEUTRAL]]
+    characters = sums[:, :1] + chunks
+    parts: Sequence[NDArray[np.float32]] = (
+        np.log1p(counts),
+        counts / np.maximum(chunks, 1),
+        first,
+        last,
+        np.log1p(sums),
+        sums / np.maximum(characters, 1),
+        _lengths(words, distinct),
+        np.log1p(chunks),
+        np.minimum(characters, _LONG) / _LONG,
+        characters > _LONG,
+    )
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _lengths(words: NDArray[np.intp], distinct: NDArray[np.intp]) -> NDArray[np.float32]:
+    """How long tweets are, in words, so that short and long differ most; and how much they repeat themselves."""
+    length = np.log1p(words)
+    repeated = (words + 1) / (distinct + 1)
+    columns = (length, length**2 / 4, np.minimum(words, 10) / 10, np.minimum(words, 25) / 25, repeated)
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _count(tweets: NDArray[np.intp], kinds: NDArray[np.intp], rows: int, columns: int) -> NDArray[np.float32]:
+    counted = np.bincount(tweets * columns + kinds, minlength=rows * columns)
+    return counted.reshape(rows, columns).astype(np.float32)

@@ -1,0 +1,113 @@
+"""What turns scores into probabilities: a calibration alone, or a small network in front of it.
+
+The network sees the scores of all base models and the tweet's style, and learns what no linear model can: that a
+doubtful score means something else in a reply than in a retweet. It is trained on scores of tweets that the base
+models have not seen, and calibrated on answers to tweets that the network itself has not seen.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from moderation.labels import LABELS
+from moderation.model import Hidden, scaled
+from training_jobs.fitting.calibration import CalibrationMap, fit_calibration
+
+UNITS: Final = 48
+MEMBERS: Final = 2
+EPOCHS: Final = 12
+_SHRINKAGE: Final = 0.3
+_RATE: Final = 2e-3
+_BATCH: Final = 128
+
+
+class Head(NamedTuple):
+    """A hidden layer, if there is one, and the last layer after it.
+
+    Attributes:
+        hidden: None for a calibration alone.
+        last: weights (inputs or units, classes) and intercept (classes,).
+    """
+
+    hidden: Hidden | None
+    last: CalibrationMap
+
+    def logits(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Shape (tweets, classes)."""
+        if self.hidden is not None:
+            inputs = self.hidden(inputs)
+        return np.asarray(inputs @ self.last.weights + self.last.intercept)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """As an artefact holds it."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "calibration_weights": self.last.weights,
+            "calibration_intercept": self.last.intercept,
+        }
+        if self.hidden is not None:
+            arrays |= {
+                "input_centre": self.hidden.centre,
+                "input_scale": self.hidden.scale,
+                "hidden_weights": self.hidden.weights.astype(np.float32),
+                "hidden_intercept": self.hidden.intercept.astype(np.float32),
+            }
+        return arrays
+
+
+def fit_network(
+    inputs: NDArray[np.float64], classes: NDArray[np.intp], weights: NDArray[np.float64], seed: int
+) -> Head:
+    """A few networks with one hidden layer, averaged, as one wider network.
+
+    Args:
+        inputs: shape (tweets, inputs).
+        classes: shape (tweets,).
+        weights: shape (tweets,); how much each tweet counts.
+        seed: of the networks' beginnings and the order of the tweets.
+    """
+    centre, scale = inputs.mean(axis=0), inputs.std(axis=0) + 1e-3
+    prepared = scaled(inputs, centre, scale)
+    members = [_member(prepared, classes, weights, seed + number) for number in range(MEMBERS)]
+    hidden = Hidden(
+        centre,
+        scale,
+        np.concatenate([member.coefs_[0] for member in members], axis=1).astype(np.float32).astype(np.float64),
+        np.concatenate([member.intercepts_[0] for member in members]).astype(np.float32).astype(np.float64),
+    )
+    last = np.concatenate([member.coefs_[1] for member in members]) / MEMBERS
+    return Head(hidden, CalibrationMap(last, np.mean([member.intercepts_[1] for member in members], axis=0)))
+
+
+def calibrated(head: Head, logits: NDArray[np.float64], classes: NDArray[np.intp]) -> Head:
+    """The head with a calibration after it, fitted on logits of tweets that the head has not seen."""
+    after = fit_calibration(logits, classes)
+    weights = head.last.weights @ after.weights
+    return Head(head.hidden, CalibrationMap(weights, head.last.intercept @ after.weights + after.intercept))
+
+
+def identity() -> Head:
+    """The head that changes nothing."""
+    return Head(None, CalibrationMap(np.eye(len(LABELS)), np.zeros(len(LABELS))))
+
+
+def _member(
+    inputs: NDArray[np.float64], classes: NDArray[np.intp], weights: NDArray[np.float64], seed: int
+) -> MLPClassifier:
+    network = MLPClassifier(
+        (UNITS,),
+        alpha=_SHRINKAGE,
+        learning_rate_init=_RATE,
+        max_iter=EPOCHS,
+        batch_size=min(_BATCH, len(inputs)),
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        # A fixed, small number of epochs is the regularisation; that it has not converged is meant.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return network.fit(inputs, classes, weights)
