@@ -29,6 +29,7 @@ from stacks.monitoring import MonitoringStack
 from stacks.storage import StorageStack
 from stacks.streaming import StreamingStack
 from tests.fakes.monitoring import tweet_line, verdict_line
+from tests.fakes.panels import data_points, panel_queries
 
 pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator-monitoring")]
 
@@ -219,6 +220,11 @@ def test_shifted_tweets_are_archived_reported_and_raise_both_alarms(deployed: Aw
         in (tmp_path / "ml/processing/output/latest/report.html").read_text()
     )
     assert deployed.respond()["started"] is True
+    variables = {"stage": STAGE.name, "retrain": MACHINES + STAGE.physical("retrain")}
+    queries = [query for board in ("model", "moderation") for query in panel_queries(board, variables)]
+    ours = [query for query in queries if query.dimensions.get("service") == names.SERVICE]
+    assert {query.metric for query in ours} == {metric.name for metric in names.METRICS}
+    assert [query.panel for query in ours if not data_points(deployed.cloudwatch, query)] == []
 
 
 def _reference() -> list[ReferenceVerdict]:
