@@ -9,9 +9,10 @@ DATA ?= sample/tweets.csv
 TWEETS ?=
 OUT ?= out/model
 PY := .venv/bin/python
-export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
-export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+# The CDK's runtime fills the screen with banners about the age of Node; these are the versions it need not mention.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20,21,23
+export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 20,21,23
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 25,26,27
 export PYTHONDONTWRITEBYTECODE :=
 
 help: ## Show this list
@@ -49,7 +50,7 @@ format: setup ## Format the code
 	@$(PY) -m ruff check --fix --quiet
 
 synth: setup ## Synthesise the templates of a stage (STAGE=dev)
-	@node_modules/.bin/cdk synth --quiet --all -c stage=$(STAGE)
+	@node_modules/.bin/cdk synth --quiet "**" -c stage=$(STAGE)
 
 images: setup ## Build and push the images that a stage's registry lacks (STAGE=dev; needs Docker)
 	@$(PY) -m cdk_app.push --stage $(STAGE)

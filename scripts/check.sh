@@ -13,11 +13,11 @@ check() {
 synth_every_stage() {
   local stage status=0
   for stage in local dev staging prod; do
-    node_modules/.bin/cdk synth --quiet --all -c "stage=$stage" --output "cdk.out/check/$stage" || status=1
+    $bin/python -m cdk_app -c "stage=$stage" || status=1
   done
   return $status
 }
-templates() { $bin/cfn-lint --ignore-checks W3005 -- cdk.out/check/*/*.template.json; }
+templates() { $bin/cfn-lint --ignore-checks W3005 -- cdk.out/{local,dev,staging,prod}/*.template.json; }
 
 check 'format' $bin/ruff format --check
 check 'lint' $bin/ruff check
