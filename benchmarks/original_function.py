@@ -1,4 +1,4 @@
-"""The original's handler as a function that the local stage can run; ``ORIGINAL_MODEL`` is its model's folder in the checkout."""
+"""The original's handler as a function of the local stage; ``ORIGINAL_MODEL`` is its model's folder in the checkout."""
 
 from __future__ import annotations
 

@@ -113,8 +113,8 @@ class Withdrawal(StrEnum):
 class TweetWithdrawn(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The detail of a ``TweetWithdrawn`` event on the bus: a tweet was deleted, or another has taken its place.
 
-    An edited tweet keeps no identifier: ``replaced_by`` is the one of its new text, which arrives as a tweet of its own.
-    Where that is ``<tweet_id>@<revision>``, a later withdrawal of ``tweet_id`` withdraws every revision.
+    An edited tweet keeps no identifier: ``replaced_by`` is the one of its new text, which arrives as a tweet of its
+    own. Where that is ``<tweet_id>@<revision>``, a later withdrawal of ``tweet_id`` withdraws every revision.
     """
 
     tweet_id: Identifier
