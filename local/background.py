@@ -7,14 +7,15 @@ passed on, and the stage stops.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -141,6 +142,23 @@ def refuse_if_running() -> None:
     state = running()
     if state is not None:
         raise LocalError(f"the local stage is running already (process {state['pid']}); `make down` stops it")
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Keep other stages out while the block lasts, for as long as this process lives.
+
+    Raises:
+        LocalError: there is one.
+    """
+    refuse_if_running()
+    paths.HOME.mkdir(exist_ok=True)
+    with (paths.HOME / "stage.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LocalError(f"another run of the local stage is under way in {paths.ROOT}") from None
+        yield
 
 
 def running() -> dict[str, Any] | None:

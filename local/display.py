@@ -103,6 +103,7 @@ class Bars:
     def __init__(self, console: Console, *, live: bool) -> None:
         self._console = console
         self._plain: dict[str, tuple[int, int]] = {}
+        self._said: dict[str, tuple[int, int]] = {}
         self._said_at = 0.0
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskID] = {}
@@ -140,7 +141,8 @@ class Bars:
 
     def _say(self) -> None:
         self._said_at = time.monotonic()
-        if self._plain:
+        if self._plain and self._plain != self._said:
+            self._said = dict(self._plain)
             parts = [f"{name} {done}/{total}" for name, (done, total) in self._plain.items()]
             self._console.print(f"  {', '.join(parts)}", highlight=False)
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cdk_app.stages import TWEET_CLASSIFICATION, TWEET_EVENTS
+from local import paths
 from local.dataset import Row
 from local.errors import LocalError
 from local.stage import LocalStage
@@ -29,7 +30,9 @@ MAX_BYTES: Final = 4_500_000
 
 SOURCE: Final = "replay"
 _AUTHORS: Final = 500
-_WAIT_SECONDS: Final = 300.0
+_PATIENCE_SECONDS: Final = 60.0
+"""How long nothing may happen before the replay gives up."""
+
 _TRIES: Final = 8
 _READ_LIMIT: Final = 2_000
 _POLL_SECONDS: Final = 0.1
@@ -178,7 +181,7 @@ def _send(stage: LocalStage, records: Sequence[Outgoing], outcome: Outcome) -> N
 def _wait_for_verdicts(
     stage: LocalStage, outcome: Outcome, watcher: _VerdictWatcher, wanted: int, report: Report
 ) -> None:
-    deadline = time.monotonic() + _WAIT_SECONDS
+    seen, deadline = 0, time.monotonic() + _PATIENCE_SECONDS
     while True:
         report("put", sum(key in outcome.labels for key in list(outcome.put_at)), wanted)
         report("verdicts", len(outcome.verdicts), wanted)
@@ -188,27 +191,40 @@ def _wait_for_verdicts(
             outcome.set_aside = set_aside(stage)
             if sum(outcome.set_aside.values()) - outcome.bad >= wanted - len(outcome.verdicts):
                 return  # what was given up will get no verdict; the summary says so
+        if len(outcome.verdicts) > seen:
+            seen, deadline = len(outcome.verdicts), time.monotonic() + _PATIENCE_SECONDS
         if time.monotonic() > deadline or not watcher.is_alive():
-            raise LocalError(f"{wanted - len(outcome.verdicts)} tweets have no verdict; the logs say why")
+            raise LocalError(_why_nothing_comes(stage, wanted - seen))
         stage.supervisor.pause(_POLL_SECONDS)
+
+
+def _why_nothing_comes(stage: LocalStage, missing: int) -> str:
+    counts = stage.poller("classify").counts
+    log = paths.LOGS / f"{stage.config.physical('classify')}.log"
+    return (
+        f"{missing} tweets have no verdict, and none came for {_PATIENCE_SECONDS:.0f} s; "
+        f"{counts.failed_invocations} of {counts.invocations} invocations of the classifier failed: {log}"
+    )
 
 
 def _wait_for_effects(stage: LocalStage, outcome: Outcome, report: Report) -> None:
     """Wait for the warnings of what was flagged, and for the bad records to be set aside."""
     flagged = sum(verdict.decision is Decision.FLAG for verdict in outcome.verdicts.values())
     warner = stage.poller("warn")
-    deadline = time.monotonic() + _WAIT_SECONDS
+    done, deadline = 0, time.monotonic() + _PATIENCE_SECONDS
     while True:
         # The table is read once the warner has nothing more to do: a scan costs the emulator more than a warning.
         report("acted on", min(warner.done, len(outcome.verdicts)), len(outcome.verdicts))
+        if warner.done > done:
+            done, deadline = warner.done, time.monotonic() + _PATIENCE_SECONDS
         if warner.done >= len(outcome.verdicts):
             _read_warnings(stage, outcome)
             outcome.set_aside = set_aside(stage)
             missing = flagged - len(outcome.warned_at) - outcome.held
             if missing <= 0 and sum(outcome.set_aside.values()) >= outcome.bad:
                 return
-            if time.monotonic() > deadline:
-                raise LocalError(f"{missing} flagged tweets have no warning; the logs say why")
+        if time.monotonic() > deadline:
+            raise LocalError(f"not every flagged tweet has its warning; the logs in {paths.LOGS} say why")
         stage.supervisor.pause(_POLL_SECONDS)
 
 
