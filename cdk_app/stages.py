@@ -216,6 +216,7 @@ class IngestSettings:
             tweets into the stream.
         languages: primary tags of the languages that are read, with commas between them.
         daily_budget_usd: most US dollars that a paid source may cost in a UTC day.
+        x_backfill: whether the plan at X has backfill (Enterprise).
         cpu: of the task, in 1/1024 of a virtual CPU.
         memory_mb: of the task. A source takes 65 MB, and its buffer at most 32.
         lag_alarm_seconds: how old a tweet may be when it reaches the stream.
@@ -224,6 +225,7 @@ class IngestSettings:
     source: str | None = None
     languages: str = "en"
     daily_budget_usd: float = 0.0
+    x_backfill: bool = False
     cpu: int = 256
     memory_mb: int = 512
     lag_alarm_seconds: int = 300

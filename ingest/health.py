@@ -43,7 +43,10 @@ class HealthFile:
         if stalled >= STALLED_SECONDS:
             _LOG.error("nothing has been accepted for %.0f s; the task reports itself as unhealthy", stalled)
             return
-        self._path.write_text(f"{self._clock.now():.0f}\n")
+        try:
+            self._path.write_text(f"{self._clock.now():.0f}\n")
+        except OSError as error:  # whoever looks for the file will see that it is not there
+            _LOG.error("the health file cannot be written: %s", error.strerror)
 
 
 def healthy(path: Path, *, max_age: float) -> bool:

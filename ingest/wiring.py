@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 from ingest.budget import Budget
 from ingest.buffer import Buffer
 from ingest.checkpoint import DynamoDbStore, FileStore, MemoryStore, Store
 from ingest.clock import Clock, SystemClock
+from ingest.errors import SettingsError
 from ingest.events import SourceName, TweetSource
 from ingest.filters import Filter
 from ingest.health import HealthFile
@@ -67,8 +70,15 @@ def build(settings: Settings) -> Service:
     """Put a service together.
 
     Raises:
-        SettingsError: the budget buys nothing.
+        SettingsError: the budget buys nothing, or AWS is not set up here.
     """
+    try:
+        return _build(settings)
+    except BotoCoreError as error:
+        raise SettingsError(f"AWS cannot be used from here: {error}") from error
+
+
+def _build(settings: Settings) -> Service:
     clock = SystemClock()
     status = Status()
     meter = Meter(settings.source.value, settings.stage)
@@ -185,4 +195,4 @@ def _client(service: str, *, attempts: int = 1) -> Any:
     from botocore.session import get_session  # noqa: PLC0415
 
     config = Config(connect_timeout=5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": attempts})
-    return get_session().create_client(service, config=config)
+    return get_session().create_client(service, region_name=os.environ.get("AWS_REGION"), config=config)

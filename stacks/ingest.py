@@ -146,6 +146,7 @@ class IngestStack(Stack):
         return {
             "X_TOKEN_SECRET_ARN": self._token.ref,
             "DAILY_BUDGET_USD": f"{self._stage.ingest.daily_budget_usd:g}",
+            "X_BACKFILL": str(self._stage.ingest.x_backfill).lower(),
         }
 
     def _grant(self, storage: StorageStack, streaming: StreamingStack) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from ingest.health import STALLED_SECONDS, HealthFile, healthy
 from ingest.status import Status
 from tests.fakes.ingest import FakeTime
@@ -27,6 +29,13 @@ def test_a_long_stall_is(tmp_path: Path) -> None:
     beat = HealthFile(path, Status(stalled_since=time.unix - STALLED_SECONDS), time).beat
     beat()
     assert not path.exists()
+
+
+def test_a_file_that_cannot_be_written_does_not_stop_the_source(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    HealthFile(tmp_path / "gone" / "health", Status(), FakeTime()).beat()
+    assert "cannot be written" in caplog.text
 
 
 def test_an_old_file_is_sick(tmp_path: Path) -> None:

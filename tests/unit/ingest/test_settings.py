@@ -10,6 +10,7 @@ import pytest
 from ingest.__main__ import main
 from ingest.errors import SettingsError
 from ingest.settings import Settings, load
+from ingest.wiring import build
 
 PAID = {"source": "x-stream", "daily_budget_usd": "5", "checkpoint_file": "state.json"}
 TOKEN = {"X_BEARER_TOKEN": "very secret"}
@@ -69,6 +70,37 @@ def test_a_budget_that_buys_nothing_is_wrong_usage(
     said = capsys.readouterr().err
     assert "buys no read" in said
     assert "very secret" not in said
+
+
+def test_a_machine_without_a_region_is_told_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    names = ["--stream", "s", "--event-bus-name", "b", "--event-source", "e"]
+    assert main(["--source", "bluesky", *names]) == 2
+    assert "AWS cannot be used from here: You must specify a region" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", ["x-stream", "x-search", "bluesky", "replay"])
+def test_every_source_can_be_built(source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    rows = tmp_path / "rows.csv"
+    rows.write_text("tweet_text\nhello\n")
+    options = {
+        "source": source,
+        "stream": "s",
+        "event_bus_name": "b",
+        "event_source": "e",
+        "checkpoint_table": "t",
+        "replay_file": str(rows),
+        **({"daily_budget_usd": "1", "x_token_secret_arn": "arn:secret"} if source.startswith("x") else {}),
+    }
+    service = build(load(options, {}))
+    assert service.emitter is not None
+    service.emitter.emit()
 
 
 def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
