@@ -5,8 +5,7 @@ Serving never calls MLflow: while this stack is away, or broken, tweets are clas
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Fn, RemovalPolicy, Stack
-from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import CfnOutput, Fn, Stack
 from constructs import Construct
 
 from cdk_app.stages import ZONES, StageConfig
@@ -15,7 +14,7 @@ from stacks.constructs.mlflow_address import MlflowAddress
 from stacks.constructs.mlflow_database import MlflowDatabase
 from stacks.constructs.mlflow_server import MlflowServer
 from stacks.constructs.network import MLFLOW_PORT, Network
-from stacks.constructs.reasons import acknowledge
+from stacks.constructs.password import Password
 from stacks.storage import StorageStack
 
 
@@ -36,12 +35,17 @@ class TrackingStack(Stack):
         super().__init__(scope, construct_id, **kwargs)  # type: ignore[arg-type]
         self._stage = stage
         self.network = Network(self, "Network", stage=stage)
-        self.credentials = self._credentials()
+        self.credentials = Password(
+            self,
+            "Credentials",
+            stage=stage,
+            thing="mlflow",
+            username="admin",
+            description="Administrator of the MLflow server, as which training jobs log in",
+        )
         self.uri = f"http://{stage.mlflow_host}:{MLFLOW_PORT}"
         alarms = Alarms(self, "Alarms", stage=stage, topic=storage.alarms)
         database = MlflowDatabase(self, "Database", stage=stage, network=self.network, alarms=alarms)
-        if database.secret is None:
-            raise AssertionError("the database's credentials are a generated secret")
         self.server = MlflowServer(
             self,
             "Server",
@@ -49,7 +53,7 @@ class TrackingStack(Stack):
             network=self.network,
             storage=storage,
             credentials_arn=self.credentials.secret_arn,
-            database_secret_arn=database.secret.secret_arn,
+            database_secret_arn=database.credentials_arn,
             alarms=alarms,
         )
         self.server.node.add_dependency(database)
@@ -66,25 +70,3 @@ class TrackingStack(Stack):
         an account nor a network.
         """
         return [Fn.select(index, Fn.get_azs()) for index in range(ZONES)]
-
-    def _credentials(self) -> secretsmanager.Secret:
-        secret = secretsmanager.Secret(
-            self,
-            "Credentials",
-            secret_name=self._stage.secret("mlflow"),
-            description="Administrator of the MLflow server",
-            generate_secret_string=secretsmanager.SecretStringGenerator(
-                secret_string_template='{"username": "admin"}',  # noqa: S106 - the password is generated
-                generate_string_key="password",
-                password_length=40,
-                exclude_punctuation=True,
-            ),
-            removal_policy=RemovalPolicy.RETAIN if self._stage.keep_data else RemovalPolicy.DESTROY,
-        )
-        acknowledge(
-            secret,
-            "The server takes a new password when it starts: to change it, put a new value and replace the instance. "
-            "A function that did so by itself would need a way into the network",
-            "AwsSolutions-SMG4",
-        )
-        return secret

@@ -102,30 +102,6 @@ class TrainingStack(Stack):
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=[self._storage.key.key_arn],
             ),
-            iam.PolicyStatement(
-                sid="Trace",
-                actions=[
-                    "xray:GetSamplingRules",
-                    "xray:GetSamplingTargets",
-                    "xray:PutTelemetryRecords",
-                    "xray:PutTraceSegments",
-                ],
-                resources=["*"],
-            ),
-            iam.PolicyStatement(
-                sid="DeliverLogs",
-                actions=[
-                    "logs:CreateLogDelivery",
-                    "logs:DeleteLogDelivery",
-                    "logs:DescribeLogGroups",
-                    "logs:DescribeResourcePolicies",
-                    "logs:GetLogDelivery",
-                    "logs:ListLogDeliveries",
-                    "logs:PutResourcePolicy",
-                    "logs:UpdateLogDelivery",
-                ],
-                resources=["*"],
-            ),
         ):
             role.add_to_policy(statement)
         acknowledge(

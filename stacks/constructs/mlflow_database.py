@@ -11,6 +11,7 @@ from cdk_app.stages import StageConfig
 from stacks.constructs import alarms as kinds
 from stacks.constructs.alarms import FIVE_MINUTES, Alarms
 from stacks.constructs.network import Network
+from stacks.constructs.password import Password
 from stacks.constructs.reasons import acknowledge
 
 GROWTH = 5
@@ -28,6 +29,14 @@ class MlflowDatabase(rds.DatabaseInstance):
         """Make the database of a stage."""
         settings = stage.tracking
         family, size = settings.database_class.split(".")
+        password = Password(
+            scope,
+            f"{construct_id}Credentials",
+            stage=stage,
+            thing="mlflow-database",
+            username="mlflow",
+            description="Address and owner of the MLflow server's database",
+        )
         super().__init__(
             scope,
             construct_id,
@@ -39,7 +48,7 @@ class MlflowDatabase(rds.DatabaseInstance):
             security_groups=[network.database],
             publicly_accessible=False,
             database_name="mlflow",
-            credentials=rds.Credentials.from_generated_secret("mlflow", secret_name=stage.secret("mlflow-database")),
+            credentials=rds.Credentials.from_secret(password),
             storage_type=rds.StorageType.GP3,
             storage_encrypted=True,
             allocated_storage=settings.database_storage_gb,
@@ -72,9 +81,10 @@ class MlflowDatabase(rds.DatabaseInstance):
             )
         if not stage.keep_data:
             acknowledge(self, "The stage is there to be destroyed", "AwsSolutions-RDS10")
-        acknowledge(
-            self,
-            "The server reads the secret when it starts: to change it, change it in RDS and replace the instance. A "
-            "function that did so by itself would need a way into the network",
-            "AwsSolutions-SMG4",
-        )
+
+    @property
+    def credentials_arn(self) -> str:
+        """The secret with address, user name and password; complete once the database is."""
+        if self.secret is None:
+            raise TypeError("a database made from a secret has a secret")
+        return self.secret.secret_arn
