@@ -6,6 +6,7 @@ from aws_cdk import App, Environment, PermissionsBoundary, Tags
 
 from cdk_app.stages import PRODUCT, StageConfig
 from cdk_app.validations import validate
+from stacks.delivery import DeliveryStack
 from stacks.ingest import IngestStack
 from stacks.monitoring import MonitoringStack
 from stacks.storage import StorageStack
@@ -31,6 +32,8 @@ def compose(app: App, stage: StageConfig) -> None:
     MonitoringStack(app, stage.stack("monitoring"), stage=stage, storage=storage, streaming=streaming, **common)
     if stage.ingest.source is not None:
         IngestStack(app, stage.stack("ingest"), stage=stage, storage=storage, streaming=streaming, **common)
+    if stage.delivery is not None:
+        DeliveryStack(app, stage.stack("delivery"), stage=stage, settings=stage.delivery, **common)
     Tags.of(app).add("project", PRODUCT)
     Tags.of(app).add("stage", stage.name)
     validate(app)

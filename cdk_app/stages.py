@@ -6,6 +6,7 @@ and the tests can ask for names without starting Node.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -238,6 +239,38 @@ class IngestSettings:
             raise StageError("daily_budget_usd goes with a source that costs money, and with no other")
 
 
+REPOSITORY: Final = "set-owner@0/set-repository@0"
+"""The GitHub repository whose workflows deliver the cloud stages, as the subjects of its tokens name it.
+
+Nobody's repository has the id 0, so until this is set nothing is let in. See docs/setup/delivery.md.
+"""
+
+_REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]+(@\d+)?/[\w.-]+(@\d+)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliverySettings:
+    """Who may deliver a stage, without a long-lived key.
+
+    Attributes:
+        repository: on GitHub, ``owner@id/name@id``, or ``owner/name`` for one whose tokens do without the ids.
+        branch: from which the stage is delivered.
+        makes_provider: whether the stage's delivery stack makes GitHub's identity provider. An account can have but
+            one: of stages that share an account, one makes it.
+    """
+
+    repository: str = REPOSITORY
+    branch: str = "main"
+    makes_provider: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a repository that would let in more than one, or none."""
+        if not _REPOSITORY.fullmatch(self.repository):
+            raise StageError(f"{self.repository!r} is not a repository: owner@id/name@id or owner/name, no wildcards")
+        if not re.fullmatch(r"[\w./-]+", self.branch):
+            raise StageError(f"{self.branch!r} is not a branch; wildcards would let in others")
+
+
 @dataclass(frozen=True, kw_only=True)
 class StageConfig:
     """One stage. To add a region, an account, a permissions boundary or an alarm address, set one value.
@@ -254,6 +287,7 @@ class StageConfig:
         permissions_boundary: name of a managed policy put on every role, or None.
         daily_warning_quota: most warnings a day; the rest is held back, with an alarm.
         iterator_age_alarm_seconds: how far behind a consumer may fall.
+        delivery: who may deliver the stage from GitHub, or None.
     """
 
     name: str
@@ -278,6 +312,7 @@ class StageConfig:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     monitoring: MonitoringSettings = field(default_factory=MonitoringSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
+    delivery: DeliverySettings | None = field(default_factory=DeliverySettings)
 
     def __post_init__(self) -> None:
         """Refuse values that contradict each other."""
@@ -361,6 +396,8 @@ STAGES: Final[dict[str, StageConfig]] = {
         StageConfig(
             name="local",
             account=EMULATOR_ACCOUNT,
+            # Nothing but this machine deploys it, and the emulator's CloudFormation knows no identity providers.
+            delivery=None,
             keep_data=False,
             flow_logs=False,
             log_retention_days=7,
