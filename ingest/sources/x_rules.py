@@ -7,6 +7,7 @@ here, and the next start of the task changes them at X.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +27,9 @@ MAX_QUERY_CHARACTERS: Final = 512
 
 _PATH: Final = "/2/tweets/search/stream/rules"
 
+_STREAM_ONLY: Final = re.compile(r"(?<!\w)(sample|bio|bio_name|bio_location):")
+"""Operators that recent search lacks (docs.x.com, "Recovery and redundancy")."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -43,6 +47,11 @@ class Rule:
     def tag(self) -> str:
         """What X calls it."""
         return TAG_PREFIX + self.name
+
+    @property
+    def searchable(self) -> bool:
+        """Whether recent search knows all of its operators, so that gaps can be filled with it."""
+        return _STREAM_ONLY.search(self.value) is None
 
 
 _REPLIES: Final = "lang:en has:mentions -is:retweet"

@@ -15,7 +15,7 @@ import msgspec
 
 from ingest.budget import Budget
 from ingest.clock import Clock
-from ingest.errors import BudgetExhaustedError, HttpFaultError
+from ingest.errors import BudgetExhaustedError, HttpFaultError, SettingsError
 from ingest.events import SourceEvent, SourceName
 from ingest.metric_names import CHECKPOINT_GAPS
 from ingest.sources.reconnect import Reconnector
@@ -35,6 +35,9 @@ PAGE_MAX: Final = 100
 REACH: Final = 7 * 24 * 3600.0
 _REACH_MARGIN: Final = 600.0
 """How far back recent search goes, and how much earlier we stop, because X refuses to look one second further."""
+
+LATEST: Final = 30.0
+"""Seconds ago of the latest start: X refuses times less than 10 s ago, and returns nothing younger than 30 s."""
 
 
 class RecentSearch:
@@ -78,8 +81,9 @@ class RecentSearch:
         return page
 
     def reachable(self, moment: float) -> float:
-        """The given Unix time, or the earliest that recent search takes."""
-        return max(moment, self._clock.now() - REACH + _REACH_MARGIN)
+        """The given Unix time, or the nearest that recent search takes for a start."""
+        now = self._clock.now()
+        return min(max(moment, now - REACH + _REACH_MARGIN), now - LATEST)
 
 
 class XSearch:
@@ -106,7 +110,13 @@ class XSearch:
             meter: counts gaps.
             poll_seconds: from one poll to the next.
             rules: what to search for.
+
+        Raises:
+            SettingsError: a rule has an operator that only the stream knows.
         """
+        unknown = [rule.name for rule in rules if not rule.searchable]
+        if unknown:
+            raise SettingsError(f"recent search does not know an operator of these rules: {', '.join(unknown)}")
         self._search = search
         self._reconnector = reconnector
         self._clock = clock
@@ -152,7 +162,7 @@ class XSearch:
             moment = float(position[1:])
         else:
             moment = created_at(position) or self._clock.now()
-            if self._search.reachable(moment) <= moment:
+            if self._clock.now() - moment < REACH - _REACH_MARGIN:
                 return {"since_id": position}
         start = self._search.reachable(moment)
         if start > moment:

@@ -2,7 +2,8 @@
 
 The stream has no cursor. After a pause X gives back up to five minutes (``backfill_minutes``) on plans which have that;
 otherwise, and after longer pauses, the gap is filled by recent search with the same rules, as X advises ("Recovery and
-redundancy"). What is given back twice, the window of duplicates drops.
+redundancy"), as soon as search can find all of it; until then the checkpoint stays before the gap. What is given back
+twice, the window of duplicates drops.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import math
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -38,6 +40,13 @@ OVERLAP: Final = 30.0
 """Seconds before the last sign of life from which a gap is filled: posts reach the stream some seconds late, and not in
 the order of their creation."""
 
+SEARCHABLE_AFTER: Final = 40.0
+"""Seconds after which a post is found: recent search leaves out the last 30 s, unless told otherwise, and refuses times
+less than 10 s ago (docs.x.com, "Search recent posts")."""
+
+_SEAM: Final = 5.0
+"""Seconds for which stream and search overlap at the end of a gap."""
+
 IN_TRANSIT: Final = 100
 """Posts that X may have sent, and charged, beyond the last one that is read. A tenth of a small budget at most."""
 
@@ -45,6 +54,21 @@ FROM_NOW: Final = "now"
 """The checkpoint that forgets what was missed."""
 
 _DRAINED: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Gap:
+    """A pause that is still to be filled.
+
+    Attributes:
+        since: Unix time of the last sign of life before it.
+        opened: when the connection after it was opened.
+        reached: up to when the stream has brought everything since.
+    """
+
+    since: float
+    opened: float
+    reached: float
 
 
 class XStream:
@@ -85,6 +109,7 @@ class XStream:
         self._backfill = backfill
         self._rules = rules
         self._seen: float | None = None
+        self._gap: _Gap | None = None
         self._reconciled = False
 
     async def events(self, checkpoint: str | None) -> AsyncGenerator[SourceEvent, None]:
@@ -102,15 +127,13 @@ class XStream:
             minutes = self._backfill_minutes()
             parameters = {"tweet.fields": TWEET_FIELDS, **({"backfill_minutes": str(minutes)} if minutes else {})}
             async with self._client.stream(_PATH, parameters) as lines, aclosing(lines):
-                opened = self._clock.now()
-                async for event in self._fill_gap(minutes):
-                    yield event
-                yield SourceEvent(checkpoint=self._reached(opened))
+                self._gap = self._gap_before(self._clock.now(), minutes)
+                yield SourceEvent(checkpoint=self._reached(self._clock.now()))
                 async for event in self._messages(lines):
                     yield event
         except BudgetExhaustedError:
             # What is posted until the budget is renewed stays unread: to catch up would spend the next one at once.
-            self._seen = None
+            self._seen = self._gap = None
             self._meter.count(CHECKPOINT_GAPS)
             yield SourceEvent(checkpoint=FROM_NOW)
             raise
@@ -128,6 +151,8 @@ class XStream:
             elif self._clock.now() - idle_since >= _DRAINED:
                 # We had to wait for this line, so nothing sent before was still on its way to us.
                 yield SourceEvent(checkpoint=self._reached(idle_since))
+            async for event in self._fill_gap():
+                yield event
             idle_since = self._clock.now()
 
     def _events(self, message: StreamMessage) -> Iterator[SourceEvent]:
@@ -156,28 +181,42 @@ class XStream:
             return None
 
     def _reached(self, moment: float | None) -> str | None:
-        """Everything up to this Unix time has arrived; returns the checkpoint for it."""
-        if moment is not None:
-            self._seen = max(self._seen or 0.0, min(moment, self._clock.now()))
-        return None if self._seen is None else f"{self._seen:.3f}"
+        """Everything up to this Unix time has arrived; returns the checkpoint for it, None while there is a gap."""
+        moment = min(moment or 0.0, self._clock.now())
+        if self._gap is not None:
+            self._gap.reached = max(self._gap.reached, moment)
+            return None
+        self._seen = max(self._seen or 0.0, moment)
+        return f"{self._seen:.3f}" if self._seen else None
 
     def _backfill_minutes(self) -> int:
         if self._seen is None or not self._backfill:
             return 0
         return max(1, min(BACKFILL_MAX, math.ceil((self._clock.now() - self._seen) / 60)))
 
-    async def _fill_gap(self, minutes: int) -> AsyncGenerator[SourceEvent, None]:
-        """Search for what was posted since the last sign of life, where backfill does not reach so far."""
-        if self._seen is None or self._clock.now() - self._seen <= minutes * 60:
+    def _gap_before(self, opened: float, minutes: int) -> _Gap | None:
+        """What lies between the last sign of life and the new connection, where backfill does not reach so far."""
+        if self._seen is None or opened - self._seen <= minutes * 60:
+            return None
+        return _Gap(since=self._seen, opened=opened, reached=opened)
+
+    async def _fill_gap(self) -> AsyncGenerator[SourceEvent, None]:
+        """Search for what was posted during the gap, once all of it can be found."""
+        gap = self._gap
+        if gap is None or self._clock.now() < gap.opened + SEARCHABLE_AFTER:
             return
-        start = self._search.reachable(self._seen - OVERLAP)
-        if start > self._seen:
+        start = self._search.reachable(gap.since - OVERLAP)
+        if start > gap.since:
             self._meter.count(CHECKPOINT_GAPS)
-            _LOG.warning("the pause was longer than recent search reaches back; %.0f s are lost", start - self._seen)
+            _LOG.warning("the pause was longer than recent search reaches back; %.0f s are lost", start - gap.since)
+        window = {"start_time": rfc3339(start), "end_time": rfc3339(gap.opened + _SEAM)}
         for rule in self._rules:
-            async for post in self._search.posts(rule.value, {"start_time": rfc3339(start)}):
-                for event in events_of(post, now=self._clock.now()):
-                    yield event
+            if rule.searchable:
+                async for post in self._search.posts(rule.value, window):
+                    for event in events_of(post, now=self._clock.now()):
+                        yield event
+        self._gap = None
+        yield SourceEvent(checkpoint=self._reached(gap.reached))
 
 
 def _moment(checkpoint: str | None) -> float | None:

@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from ingest.clock import unix
+from ingest.sources.x_wire import created_at
+from tests.fakes.ingest import FakeTime
+
 TOKEN = "fake-token"  # noqa: S105 - of a server that exists for a second
 
 Step = Callable[["Connection"], Awaitable[None]]
@@ -83,6 +87,15 @@ def hold() -> Step:
     return step
 
 
+def later(time: FakeTime, seconds: float) -> Step:
+    """Let time pass."""
+
+    async def step(connection: Connection) -> None:
+        time.unix += seconds
+
+    return step
+
+
 def post(number: int, text: str = "some text", **fields: Any) -> dict[str, Any]:
     return {
         "id": str(number),
@@ -110,7 +123,7 @@ class Request:
 
 @dataclass
 class FakeX:
-    """The server. ``streams`` are the scripts of the connections to come; ``search`` answers queries."""
+    """The server. ``streams`` are the scripts of the connections to come; ``search`` answers queries at ``time``."""
 
     streams: list[Sequence[Step]] = field(default_factory=list)
     rules: list[dict[str, str]] = field(default_factory=list)
@@ -119,6 +132,7 @@ class FakeX:
     rule_summary: dict[str, int] = field(default_factory=dict)
     accepts: set[str] = field(default_factory=lambda: {TOKEN})
     requests: list[Request] = field(default_factory=list)
+    time: FakeTime = field(default_factory=FakeTime)
     _server: asyncio.Server | None = None
 
     async def __aenter__(self) -> FakeX:
@@ -161,7 +175,23 @@ class FakeX:
         elif parts.path == "/2/tweets/search/stream":
             await self._stream(connection)
         else:
-            await self._json(connection, self.search(parameters), self.search_headers)
+            refused = self._is_refused(parameters)
+            await self._json(connection, 400 if refused else self.search(parameters), self.search_headers)
+
+    def _is_refused(self, parameters: dict[str, str]) -> bool:
+        """Whether recent search would answer HTTP 400, as documented."""
+        now = self.time.now()
+        times = [unix(parameters[name]) or 0.0 for name in ("start_time", "end_time") if name in parameters]
+        if "since_id" in parameters:
+            times.append(created_at(parameters["since_id"]) or 0.0)
+        return (
+            any(not now - 7 * 24 * 3600 <= moment <= now - 10 for moment in times)
+            or times != sorted(times)
+            or ("since_id" in parameters and "start_time" in parameters)
+            or not 10 <= int(parameters["max_results"]) <= 100
+            or len(parameters["query"]) > 512
+            or "sample:" in parameters["query"]
+        )
 
     async def _stream(self, connection: Connection) -> None:
         for step in self.streams.pop(0) if self.streams else [hold()]:

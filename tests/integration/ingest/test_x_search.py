@@ -10,6 +10,7 @@ import pytest
 
 from ingest.budget import Budget
 from ingest.checkpoint import MemoryStore
+from ingest.errors import SettingsError
 from ingest.events import SourceEvent
 from ingest.metric_names import CHECKPOINT_GAPS
 from ingest.sources.reconnect import Reconnector
@@ -21,7 +22,7 @@ from ingest.status import Status
 from ingest.telemetry import Meter
 from ingest.tokens import FixedToken
 from moderation.messages import TweetEvent
-from tests.fakes.ingest import MORNING, FakeTime, run
+from tests.fakes.ingest import MORNING, run
 from tests.fakes.x_api import TOKEN, FakeX, post
 
 RULES = (Rule("one", "first query"),)
@@ -42,7 +43,7 @@ def page(*numbers: int, next_token: str | None = None) -> dict[str, Any]:
 
 class Reading:
     def __init__(self, server: FakeX, *, dollars: float = 100.0, rules: tuple[Rule, ...] = RULES) -> None:
-        self.time, self.meter = FakeTime(), Meter("x-search", "test")
+        self.time, self.meter = server.time, Meter("x-search", "test")
         self.budget = Budget(MemoryStore(), self.time, dollars_a_day=dollars)
         client = XClient(FixedToken(TOKEN), base_url=server.url)
         self.source = XSearch(
@@ -84,12 +85,12 @@ def answers(*pages: dict[str, Any] | int) -> FakeX:
 
 
 def test_polling_goes_on_from_the_newest_post() -> None:
-    server = answers(page(snowflake(1)), page())
+    server = answers(page(snowflake(40)), page())
     reading = read(server, 2)
     first, second = server.asked("/2/tweets/search/recent")
     assert (first.parameters["query"], first.parameters["max_results"]) == ("first query", "100")
-    assert (first.parameters["start_time"], "since_id" in first.parameters) == ("2026-11-23T09:00:00Z", False)
-    assert (second.parameters["since_id"], "start_time" in second.parameters) == (str(snowflake(1)), False)
+    assert (first.parameters["start_time"], "since_id" in first.parameters) == ("2026-11-23T08:59:30Z", False)
+    assert (second.parameters["since_id"], "start_time" in second.parameters) == (str(snowflake(40)), False)
     assert reading.time.slept == [60]
 
 
@@ -159,4 +160,9 @@ def test_the_next_day_reading_starts_from_then() -> None:
     reading = read(server, 5, dollars=0.15)
     assert reading.time.slept[-1] == pytest.approx(15 * 3600, abs=200)
     last = server.asked("/2/tweets/search/recent")[-1].parameters
-    assert last["start_time"] == "2026-11-24T00:00:01Z"
+    assert last["start_time"] == "2026-11-23T23:59:31Z"
+
+
+def test_rules_that_search_does_not_know_are_refused_at_the_start() -> None:
+    with pytest.raises(SettingsError, match="operator of these rules: sampled"):
+        read(answers(), 1, rules=(*RULES, Rule("sampled", "words sample:10")))

@@ -22,8 +22,8 @@ from ingest.status import Status
 from ingest.telemetry import Meter
 from ingest.tokens import FixedToken
 from moderation.messages import TweetEvent, TweetWithdrawn, Withdrawal
-from tests.fakes.ingest import MORNING, FakeTime, run
-from tests.fakes.x_api import TOKEN, FakeX, abort, hold, keep_alive, post, post_line, posts, refuse, send
+from tests.fakes.ingest import MORNING, run
+from tests.fakes.x_api import TOKEN, FakeX, abort, hold, keep_alive, later, post, post_line, posts, refuse, send
 
 RULE = (Rule("insults", "some words"),)
 
@@ -32,7 +32,7 @@ class Reading:
     """A source that reads a fake server."""
 
     def __init__(self, server: FakeX, *, dollars: float = 100.0, silence: float = 5.0, **options: Any) -> None:
-        self.time, self.meter, self.status = FakeTime(), Meter("x-stream", "test"), Status()
+        self.time, self.meter, self.status = server.time, Meter("x-stream", "test"), Status()
         self.client = XClient(FixedToken(TOKEN), base_url=server.url, silence=silence)
         self.budget = Budget(MemoryStore(), self.time, dollars_a_day=dollars)
         self.source = XStream(
@@ -286,32 +286,59 @@ class TestGaps:
         assert server.asked("/2/tweets/search/stream")[0].parameters["backfill_minutes"] == "2"
         assert server.asked("/2/tweets/search/recent") == []
 
-    def test_a_longer_one_is_searched_for(self) -> None:
-        server = FakeX(streams=[[posts(9), hold()]])
+    def gap(self, server: FakeX, seconds: float = 41.0) -> FakeX:
+        """A stream on which time passes, after which search finds two posts."""
+        server.streams = [[posts(9), later(server.time, seconds), keep_alive(), hold()]]
         server.search = lambda parameters: {"data": [post(5), post(4)], "meta": {"result_count": 2, "newest_id": "5"}}
+        return server
+
+    def test_a_longer_one_is_searched_for_as_soon_as_search_can_find_all_of_it(self) -> None:
+        server = self.gap(FakeX())
         reading = read(server, 3, checkpoint=f"{MORNING - 600:.3f}", backfill=True)
-        assert reading.tweets == ["5", "4", "9"]
+        assert set(reading.tweets) == {"5", "4", "9"}
         assert server.asked("/2/tweets/search/stream")[0].parameters["backfill_minutes"] == "5"
         (request,) = server.asked("/2/tweets/search/recent")
-        assert (request.parameters["query"], request.parameters["start_time"]) == ("some words", "2026-11-23T08:49:30Z")
+        assert request.parameters["query"] == "some words"
+        assert request.parameters["start_time"] == "2026-11-23T08:49:30Z"
+        assert request.parameters["end_time"] == "2026-11-23T09:00:05Z"
 
     def test_the_checkpoint_stays_behind_until_the_gap_is_filled(self) -> None:
-        server = FakeX(streams=[[posts(9), hold()]])
+        server = FakeX()
+        server.streams = [
+            [posts(9), later(server.time, 41), keep_alive(), posts(10, created_at="2026-11-23T09:00:41.000Z"), hold()]
+        ]
         server.search = lambda parameters: {"data": [post(5)], "meta": {"result_count": 1}}
-        reading = read(server, 2, checkpoint=f"{MORNING - 600:.3f}")
-        found = next(event for event in reading.events if event.body)
-        assert found.checkpoint is None
-        assert reading.checkpoints[0] == f"{MORNING:.3f}"
+        reading = read(server, 3, checkpoint=f"{MORNING - 600:.3f}")
+        order = [
+            event.body.tweet_id if isinstance(event.body, TweetEvent) else event.checkpoint for event in reading.events
+        ]
+        assert order.index("5") < order.index(reading.checkpoints[0])
+        assert float(reading.checkpoints[0]) >= MORNING
+
+    def test_a_connection_that_is_lost_before_leaves_the_gap_to_the_next(self) -> None:
+        server = FakeX()
+        server.streams = [[posts(1)], [posts(9), later(server.time, 41), keep_alive(), hold()]]
+        server.search = lambda parameters: {"data": [post(5)], "meta": {"result_count": 1}}
+        reading = read(server, 3, checkpoint=f"{MORNING - 600:.3f}")
+        assert set(reading.tweets) == {"1", "5", "9"}
+        (request,) = server.asked("/2/tweets/search/recent")
+        assert request.parameters["start_time"] == "2026-11-23T08:49:30Z"
+
+    def test_rules_that_search_does_not_know_are_left_out(self) -> None:
+        server = self.gap(FakeX())
+        rules = (Rule("insults", "some words"), Rule("sampled", "other words sample:10"))
+        read(server, 3, checkpoint=f"{MORNING - 600:.3f}", rules=rules)
+        assert [request.parameters["query"] for request in server.asked("/2/tweets/search/recent")] == ["some words"]
 
     def test_a_loss_beyond_the_reach_of_search_is_counted(self) -> None:
-        reading = read(FakeX(streams=[[posts(1), hold()]]), 1, checkpoint=f"{MORNING - 8 * 24 * 3600:.3f}")
+        reading = read(self.gap(FakeX()), 3, checkpoint=f"{MORNING - 8 * 24 * 3600:.3f}")
         assert reading.meter.total(CHECKPOINT_GAPS) == 1
 
-    def test_posts_read_late_do_not_move_the_checkpoint_beyond_what_is_still_unread(self) -> None:
-        lines = post_line(1, created_at="2026-11-23T08:59:50.000Z")
-        reading = read(FakeX(streams=[[send(lines), hold()]]), 1)
-        reading.time.unix = MORNING
-        assert float(reading.checkpoints[-1]) <= MORNING
+    def test_posts_read_late_do_not_move_the_checkpoint_beyond_what_may_still_be_unread(self) -> None:
+        server = FakeX()
+        jam = later(server.time, 600)
+        server.streams = [[posts(1), jam, posts(2, created_at="2026-11-23T09:00:10.000Z"), hold()]]
+        assert float(read(server, 2).checkpoints[-1]) == MORNING + 10
 
     def test_a_checkpoint_of_something_else_starts_from_now(self) -> None:
         server = FakeX(streams=[[posts(1), hold()]])
