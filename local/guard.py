@@ -47,6 +47,7 @@ def main(mark: str, folder: str) -> None:
     """Wait for the parent's end, then clear up."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    print("ready", flush=True)
     while sys.stdin.buffer.read(4096):
         pass
     sweep(mark)

@@ -38,7 +38,7 @@ def state(pid: int, created: float) -> str:
     )
 
 
-@pytest.mark.parametrize(("seconds", "number"), [(0.7, signal.SIGINT), (2.5, signal.SIGTERM), (2.5, signal.SIGHUP)])
+@pytest.mark.parametrize(("seconds", "number"), [(0.0, signal.SIGINT), (0.7, signal.SIGTERM), (2.0, signal.SIGHUP)])
 def test_an_interrupt_leaves_nothing_behind(seconds: float, number: signal.Signals) -> None:
     before = set(paths.HOME.glob("run-*"))
     demo = subprocess.Popen(
@@ -48,11 +48,14 @@ def test_an_interrupt_leaves_nothing_behind(seconds: float, number: signal.Signa
         stderr=subprocess.STDOUT,
         text=True,
     )
+    assert demo.stdout is not None
+    while "Starting" not in (line := demo.stdout.readline()):
+        assert line, "it ended before it started anything"
     time.sleep(seconds)
     children = psutil.Process(demo.pid).children(recursive=True)
     demo.send_signal(number)
-    output, _ = demo.communicate(timeout=30)
-    assert demo.returncode in (130, -number), output
+    output, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 130, output
     assert "Traceback" not in output
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
@@ -121,13 +124,17 @@ def test_down_ends_the_stage(home: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_the_guard_waits_for_its_parents_end(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    watcher = subprocess.Popen([sys.executable, guard.__file__, "no-such-mark", str(folder)], stdin=subprocess.PIPE)
-    time.sleep(0.3)
+    watcher = subprocess.Popen(
+        [sys.executable, guard.__file__, "no-such-mark", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert watcher.stdout is not None
+    assert watcher.stdout.readline() == b"ready\n"
     watcher.send_signal(signal.SIGINT)
     time.sleep(0.2)
     assert watcher.poll() is None
     assert folder.exists()
     assert watcher.stdin is not None
     watcher.stdin.close()
-    assert watcher.wait(10) == 0
+    assert watcher.wait(30) == 0
+    watcher.stdout.close()
     assert not folder.exists()
