@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "monitoring": {"moderation"},
     "ingest": {"moderation"},
     "stacks": {"cdk_app"},
-    "cdk_app": {"stacks"},
+    "cdk_app": {"moderation", "stacks"},
 }
 NAMES_ONLY = {
     "lambdas.common.metric_names", "monitoring.metric_names", "ingest.metric_names", "moderation.labels",
