@@ -224,12 +224,23 @@ class Model:
         directions = self._directions(examined.active[tweets], classes) / examined.scored.lengths[tweets, None]
         weights = np.einsum("wc,wc->w", examined.scored.rows[places], directions[owners].astype(np.float32))
         order = np.lexsort((-weights, owners))  # within each tweet, heaviest first
-        ends = np.cumsum(lengths)
-        return [
-            self._located(examined, tweet, places[picked], weights[picked], limit)
-            for tweet, start, end in zip(tweets.tolist(), (ends - lengths).tolist(), ends.tolist(), strict=True)
-            for picked in (order[start : min(end, start + 2 * limit)],)
-        ]
+        starts = np.cumsum(lengths) - lengths
+        kept = order[(np.arange(len(order)) - starts[owners] < 2 * limit) & (weights[order] > 0)]
+        spans = SpanFinder(examined.texts, reading.chunk_starts)
+        found: list[dict[tuple[int, int], Reason]] = [{} for _ in tweets]
+        for owner, tweet, word, first, last, weight in zip(
+            owners[kept].tolist(),
+            tweets[owners[kept]].tolist(),
+            reading.words[places[kept]].tolist(),
+            reading.first[places[kept]].tolist(),
+            reading.last[places[kept]].tolist(),
+            weights[kept].tolist(),
+            strict=True,
+        ):
+            reasons = found[owner]
+            if len(reasons) < limit:
+                spans.add(reasons, tweet, word, (first, last), weight)
+        return [list(reasons.values()) for reasons in found]
 
     def _directions(self, active: NDArray[np.bool_], classes: NDArray[np.intp]) -> NDArray[np.float64]:
         """How the log odds of a class change with the linear scores, shape (explained, columns)."""
@@ -239,29 +250,6 @@ class Model:
         if self._hidden is not None:
             slopes = (slopes * active) @ self._hidden.weights.T / self._hidden.scale
         return np.asarray(slopes[:, : self.arrays["intercept"].size], np.float64)
-
-    @staticmethod
-    def _located(
-        examined: Examined, tweet: int, places: NDArray[np.intp], weights: NDArray[np.float32], limit: int
-    ) -> list[Reason]:
-        reading = examined.scored.reading
-        text = examined.texts[tweet]
-        offsets = chunk_offsets(text)
-        before = int(reading.chunk_starts[tweet])
-        found: dict[tuple[int, int], Reason] = {}
-        seen: set[int] = set()
-        for place, weight in zip(places.tolist(), weights.tolist(), strict=True):
-            word = int(reading.words[place])
-            if weight <= 0 or len(found) == limit:
-                break
-            if word in seen:
-                continue
-            seen.add(word)
-            start = offsets[reading.first[place] - before][0]
-            end = offsets[reading.last[place] - before][1]
-            if (start, end) not in found:
-                found[start, end] = Reason(text=text[start:end], weight=round(weight, 4), start=start, end=end)
-        return list(found.values())
 
     def save(self, folder: Path) -> str:
         """Write the artefact.
@@ -310,15 +298,49 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float64)
 
 
-def chunk_offsets(text: str) -> list[tuple[int, int]]:
-    """Where each run of characters without white space starts and ends."""
-    offsets = []
-    end = 0
-    for chunk in text.split():
-        start = text.find(chunk, end)
-        end = start + len(chunk)
-        offsets.append((start, end))
-    return offsets
+class SpanFinder:
+    """Finds the pieces of raw tweets that words came from.
+
+    Args:
+        texts: a batch of raw tweets.
+        chunk_starts: shape (tweets + 1,); where each tweet's chunks begin among those of the batch.
+    """
+
+    def __init__(self, texts: Sequence[str], chunk_starts: NDArray[np.intp]) -> None:
+        self._texts: Final = texts
+        self._chunk_starts: Final = chunk_starts.tolist()
+        self._tweet = -1
+        self._chunks: list[str] = []
+        self._single_spaces = True
+        self._seen: set[int] = set()
+
+    def add(
+        self, reasons: dict[tuple[int, int], Reason], tweet: int, word: int, chunks: tuple[int, int], weight: float
+    ) -> None:
+        """Add a word's piece of a tweet to the reasons, unless the word or the piece is among them."""
+        text = self._texts[tweet]
+        if tweet != self._tweet:
+            self._tweet = tweet
+            self._chunks = text.split()
+            self._single_spaces = sum(map(len, self._chunks)) + len(self._chunks) - 1 == len(text)
+            self._seen = set()
+        if word in self._seen:
+            return
+        self._seen.add(word)
+        before = self._chunk_starts[tweet]
+        first, last = chunks[0] - before, chunks[1] - before
+        start = self._start(text, first)
+        end = (start if first == last else self._start(text, last)) + len(self._chunks[last])
+        if (start, end) not in reasons:
+            reasons[start, end] = Reason(text=text[start:end], weight=round(weight, 4), start=start, end=end)
+
+    def _start(self, text: str, chunk: int) -> int:
+        if self._single_spaces:
+            return sum(map(len, self._chunks[:chunk])) + chunk
+        end = 0
+        for earlier in self._chunks[:chunk]:
+            end = text.find(earlier, end) + len(earlier)
+        return text.find(self._chunks[chunk], end)
 
 
 def pack_weights(weights: NDArray[np.floating]) -> dict[str, NDArray[np.generic]]:

@@ -106,8 +106,9 @@ class Reader:
         lengths = np.fromiter(map(len, words), np.intp, len(words))
         self._starts.extend(np.cumsum(lengths) - lengths + self._contents.size)
         self._lengths.extend(lengths)
-        self._styles.extend(np.fromiter(map(chunk_style, new), np.intp, len(new)))
-        self._marks.extend(np.array(list(map(chunk_marks, new)), np.float32))
+        plain = list(map(self._normaliser.undisguised, new, words))
+        self._styles.extend(np.fromiter(map(chunk_style, plain), np.intp, len(new)))
+        self._marks.extend(chunk_marks(plain))
         self._contents.extend(self._ids_of_words(list(chain.from_iterable(words))))
 
     def _ids_of_words(self, words: list[str]) -> Ids:

@@ -62,7 +62,6 @@ _PAIRS_OF_SIGNS: Final = (
     ("><", "x"),
     ("ph", "f"),
     ("vv", "w"),
-    ("|", "l"),
 )
 _MASK: Final = re.compile(r"[*#_\-.%?@$!&^+~=]")
 _EDGES: Final = re.compile(r"^[*#_\-.%?@$!&^+~=]+|[*#_\-.%?@$!&^+~=]+$")
@@ -70,7 +69,7 @@ _LETTER: Final = re.compile(r"[^\W\d_]")
 _AMOUNT: Final = re.compile(r"\W*\d[\d,.]*[a-z]{1,2}\W*|[a-z]{1,3}\d+")
 _RUN: Final = re.compile(r"(.)\1+")
 _LONG_RUN: Final = re.compile(r"(.)\1{2,}")
-_VOWELS: Final = re.compile("[aeiou]")
+_VOWELS: Final = str.maketrans("", "", "aeiou")
 _PHONETIC: Final = (
     ("ph", "f"),
     ("gh", "g"),
@@ -168,8 +167,10 @@ class Repairs:
         self._sounds.setdefault(_sound(word), word)
         if len(word) >= 4:  # noqa: PLR2004 - of a shorter word a deletion leaves next to nothing
             self._scrambles.setdefault(_scramble(word), word)
+            self._deletions[word] = word
             for shorter in _deletions(word):
-                self._deletions.setdefault(shorter, word)
+                if shorter not in self._telling:
+                    self._deletions.setdefault(shorter, word)
 
     def word(self, word: str) -> tuple[str, ...]:
         """What a run of letters and digits that is not in the vocabulary stands for; itself if nothing fits."""
@@ -254,11 +255,9 @@ class Repairs:
         """A telling word with the same first letter, one letter more, fewer, changed or swapped away."""
         if len(word) < 5:  # noqa: PLR2004
             return None
-        telling, deletions = self._telling, self._deletions
         best, most = None, 0
-        for shorter in (word, *_deletions(word)):
-            found = shorter if shorter in telling else deletions.get(shorter)
-            if found and found[0] == word[0] and self._counts[found] > most and _close(found, word):
+        for found in filter(None, map(self._deletions.get, (word, *_deletions(word)))):
+            if found[0] == word[0] and self._counts[found] > most and _close(found, word):
                 best, most = found, self._counts[found]
         return best
 
@@ -334,7 +333,7 @@ def _deletions(word: str) -> list[str]:
 
 def _skeleton(word: str) -> str:
     """The first letter and the consonants after it, doubled ones once."""
-    return word[0] + _RUN.sub(r"\1", _VOWELS.sub("", word[1:]))
+    return word[0] + _RUN.sub(r"\1", word[1:].translate(_VOWELS))
 
 
 def _scramble(word: str) -> tuple[str, str, str]:

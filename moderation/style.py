@@ -75,9 +75,6 @@ COLUMNS: Final = 2 * (_SHAPES + _ENDS + 1) + _SHAPES + _ENDS + 2 * MARKS + 8
 """How many numbers describe the style of a tweet."""
 
 _LONG: Final = 140
-_NO_MARKS: Final = (0,) * (MARKS - 1)
-_USER_MARKS: Final = (5, *_NO_MARKS)
-_URL_MARKS: Final = (23, *_NO_MARKS)
 
 
 def chunk_style(chunk: str) -> int:
@@ -88,18 +85,28 @@ def chunk_style(chunk: str) -> int:
     return (_shape(chunk) * _ENDS + closing) * _STARTS + (chunk[0] in _OPENINGS)
 
 
-def chunk_marks(chunk: str) -> tuple[int, ...]:
-    """Counts of the characters of a chunk of raw text. Users and links all count the same, whatever their names."""
-    if chunk.isascii() and chunk.isalpha() and chunk.islower():
-        return (len(chunk), *_NO_MARKS)
-    if chunk[0] == "@":
-        return _USER_MARKS
-    if chunk.startswith("http"):
-        return _URL_MARKS
-    capitals = 0 if chunk.islower() else sum(map(str.isupper, chunk))
-    digits = 0 if chunk.isalpha() else sum(map(str.isdigit, chunk))
-    beyond = 0 if chunk.isascii() else sum(map("\x7f".__lt__, chunk))
-    return (len(chunk), capitals, digits, beyond, *map(chunk.count, _SIGNS))
+def chunk_marks(chunks: Sequence[str]) -> NDArray[np.float32]:
+    """Counts of the characters of chunks of raw text, shape (chunks, MARKS)."""
+    encoded = [chunk.encode("utf-8", "surrogatepass") for chunk in chunks]
+    lengths = np.fromiter(map(len, encoded), np.intp, len(encoded))
+    kinds = _KINDS[np.frombuffer(b"".join(encoded), np.uint8)]
+    counts = _count(np.repeat(np.arange(len(chunks)), lengths), kinds, len(chunks), MARKS)
+    counts[:, 0] = np.fromiter(map(len, chunks), np.float32, len(chunks))
+    return counts
+
+
+def _kinds() -> NDArray[np.intp]:
+    """Which column each byte counts in; the first for those that only count as characters."""
+    kinds = np.zeros(256, np.intp)
+    kinds[ord("A") : ord("Z") + 1] = 1
+    kinds[ord("0") : ord("9") + 1] = 2
+    kinds[0xC0:] = 3  # the first byte of a character beyond ASCII
+    for number, sign in enumerate(_SIGNS):
+        kinds[ord(sign)] = 4 + number
+    return kinds
+
+
+_KINDS: Final = _kinds()
 
 
 def _shape(chunk: str) -> Shape:

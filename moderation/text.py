@@ -37,6 +37,7 @@ _OTHER_SCRIPT: Final = re.compile("[\u0370-\u167f\u1f00-\u1fff\ua4d0-\ua95f]")
 _SCHEMES: Final = ("http://", "https://")
 _ANY_USER: Final = "@user"
 _ANY_URL: Final = "https://"
+_STAND_INS: Final = {(USER,): _ANY_USER, (URL,): _ANY_URL}
 _LONGEST_CHUNK: Final = 1_000
 _ROUNDS: Final = 3
 LETTERS_IN_A_ROW: Final = 3
@@ -79,6 +80,22 @@ class Normaliser:
         if first == "@":
             return _ANY_USER if _USER.fullmatch(chunk) and not self._disguised(chunk) else chunk
         return _ANY_URL if first == "h" and chunk.startswith(_SCHEMES) else chunk
+
+    def undisguised(self, chunk: str, words: tuple[str, ...]) -> str:
+        """The chunk as it would have been written plainly: what its style is to be taken from.
+
+        Args:
+            chunk: of raw text.
+            words: what :meth:`chunk_words` made of it.
+        """
+        if words in _STAND_INS:
+            return _STAND_INS[words]
+        if len(words) != 1 or chunk[0] == "#":
+            return chunk
+        if chunk.isascii() and chunk.isalpha():
+            return chunk
+        bare = _APOSTROPHE.sub("", chunk.lower().lstrip(_QUOTES).rstrip(_CLOSING))
+        return chunk if bare == words[0] else words[0] + chunk[-1] if chunk[-1] in _CLOSING else words[0]
 
     def words(self, text: str) -> list[str]:
         """The words of a tweet, in order."""
@@ -233,10 +250,13 @@ class Normaliser:
         """The word of letters with signs in the place of some, or None."""
         if not parts:
             return None
+        tried = core if parts == [core] else None
         for candidate in (core.lstrip("#"), text.strip("\"'.,:;#"), core.rstrip("*")):
-            word = self._repairs.signs(candidate) if _SIGNS.search(candidate) else None
-            if word:
-                return (word,)
+            if candidate != tried and _SIGNS.search(candidate):
+                tried = candidate
+                word = self._repairs.signs(candidate)
+                if word:
+                    return (word,)
         return None
 
     def _whole(self, letters: str) -> tuple[str, ...] | None:

@@ -31,10 +31,10 @@ class MadeUp(NamedTuple):
     origins: list[int]
 
 
-DISGUISED_SHARE: Final = 0.15
+DISGUISED_SHARE: Final = 0.25
 DISGUISED_WEIGHT: Final = 0.4
 HARMLESS_WEIGHT: Final = 1.0
-ATTACK_WEIGHT: Final = 0.35
+ATTACK_WEIGHT: Final = 0.6
 
 _GROUPS: Final[dict[Label, tuple[str, ...]]] = {
     Label.RELIGION: (
@@ -239,6 +239,8 @@ def make_up(texts: Sequence[str], labels: Sequence[Label], seed: int) -> MadeUp:
 
 def disguise(text: str, chance: random.Random) -> str:
     """A copy of a tweet in which some words, or all, are disguised in one way."""
+    if chance.random() < _WHOLE_SHARE:
+        return chance.choice(_WHOLE_WAYS)(text, chance)
     way = chance.choice(_WAYS)
     share = chance.choice((0.3, 0.6, 1.0))
     words = text.split(" ")
@@ -360,6 +362,34 @@ def _respelt(word: str, _chance: random.Random) -> str:
     return word
 
 
+def _lowered(text: str, _chance: random.Random) -> str:
+    return text.lower()
+
+
+def _shouted(text: str, _chance: random.Random) -> str:
+    return text.upper()
+
+
+def _mixed_case(text: str, chance: random.Random) -> str:
+    return "".join(chance.choice((letter.upper(), letter.lower())) for letter in text)
+
+
+def _unpunctuated(text: str, _chance: random.Random) -> str:
+    return "".join(letter for letter in text if letter.isalnum() or letter in " @#/_&")
+
+
+def _padded(text: str, chance: random.Random) -> str:
+    """With ordinary words before or after it, which must not make up for the rest."""
+    filling = f"{chance.choice(_SUBJECTS)} {chance.choice(_DOINGS)}"
+    return f"{filling} {text}" if chance.random() < 0.4 else f"{text} {filling}"  # noqa: PLR2004
+
+
+def _run_together(text: str, chance: random.Random) -> str:
+    words = text.split(" ")
+    gaps = ["" if _may_change(word) and chance.random() < 0.4 else " " for word in words]  # noqa: PLR2004
+    return "".join(word + gap for word, gap in zip(words, gaps, strict=True)).strip()
+
+
 def _backwards(word: str, _chance: random.Random) -> str:
     return word[::-1]
 
@@ -381,3 +411,5 @@ _WAYS: Final[tuple[Callable[[str, random.Random], str], ...]] = (
     _deleted,
     _swapped,
 )
+_WHOLE_WAYS: Final = (_lowered, _shouted, _mixed_case, _unpunctuated, _padded, _padded, _run_together)
+_WHOLE_SHARE: Final = 0.3

@@ -1,0 +1,112 @@
+"""What any model must do, whatever it was trained on."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from moderation.labels import HARMLESS, LABELS, Label
+from moderation.model import Model
+from training_jobs.evaluation import identity
+from training_jobs.evaluation.attacks import NAMED, OTHERS, attacked
+from training_jobs.evaluation.figures import about_groups, clean, out_of_domain, robustness, under_attack
+from training_jobs.fitting import augmentation
+
+from .conftest import made_up_tweets
+
+_HARMLESS_COLUMN = LABELS.index(HARMLESS)
+_ATTACKS = {**NAMED, **OTHERS}
+
+
+@pytest.mark.parametrize("name", sorted(_ATTACKS))
+def test_no_attack_makes_the_model_blind(name: str, model: Model) -> None:
+    texts, labels = made_up_tweets(120, seed=2)
+    classes = np.array([LABELS.index(label) for label in labels])
+    disguised = attacked(texts, _ATTACKS[name], seed=5)
+    before = (model.score(texts).argmax(axis=1) == classes).mean()
+    after = (model.score(disguised).argmax(axis=1) == classes).mean()
+    assert before > 0.95
+    assert after > 0.5  # of six classes; a model that guesses has a sixth
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        str.upper,
+        str.title,
+        lambda text: text.replace(" ", "   "),
+        lambda text: f"@another {text}",
+        lambda text: text.replace("e", "\u0435"),
+        "\u200b".join,
+    ],
+)
+def test_what_does_not_change_the_meaning_does_not_change_the_class(model: Model, change: object) -> None:
+    assert callable(change)
+    texts = [
+        "stupid ugly pathetic loser this is",
+        "my garden and coffee with music today",
+        "women and wife in the kitchen joke",
+    ]
+    same = model.score([change(text) for text in texts]).argmax(axis=1) == model.score(texts).argmax(axis=1)
+    assert same.all()
+
+
+def test_another_name_for_a_user_or_a_link_changes_nothing(model: Model) -> None:
+    first = model.score(["@one the music https://t.co/abc stupid"])
+    np.testing.assert_array_equal(first, model.score(["@somebody_else the music https://t.co/Zz9 stupid"]))
+
+
+def test_insults_raise_the_probability_of_harm(model: Model) -> None:
+    text = "my weekend today about the film"
+    harm = 1 - model.score([text, f"{text} you stupid worthless loser"])[:, _HARMLESS_COLUMN]
+    assert harm[1] > harm[0] + 0.3
+
+
+def test_augmentation_and_tests_share_no_term_and_no_template() -> None:
+    trained = {term.lower() for terms in augmentation._GROUPS.values() for term in terms}
+    trained |= {term.lower() for terms in augmentation._PLURALS.values() for term in terms}
+    tested = {term.lower() for terms in (*identity.ADJECTIVES.values(), *identity.PLURALS.values()) for term in terms}
+    assert not trained & tested
+    sentences = {*augmentation._ORDINARY, *augmentation._ORDINARY_PLURAL, *augmentation._ATTACKS}
+    assert not {s.replace("{group}", "{plural}") for s in sentences} & {
+        *identity._ATTACKS,
+        *identity._HARMLESS,
+        *identity._HARMLESS_PLURAL,
+    }
+
+
+def test_made_up_tweets_come_from_the_seed(tweets: tuple[list[str], list[Label]]) -> None:
+    assert augmentation.make_up(*tweets, 4) == augmentation.make_up(*tweets, 4)
+    assert augmentation.make_up(*tweets, 4).texts != augmentation.make_up(*tweets, 5).texts
+
+
+def test_figures_of_a_model_that_knows_nothing() -> None:
+    class Ignorant:
+        def score(self, texts: object) -> np.ndarray:
+            scores = np.full((len(texts), len(LABELS)), 0.1)  # type: ignore[arg-type]
+            scores[:, _HARMLESS_COLUMN] = 0.5
+            return scores
+
+    texts, labels = made_up_tweets(60, seed=3)
+    classes = np.array([LABELS.index(label) for label in labels])
+    assert clean(Ignorant(), texts, classes)["accuracy"] == pytest.approx(1 / 6)
+    by_attack = under_attack(Ignorant(), texts, classes, seed=1)
+    assert robustness(by_attack)["worst_named_attack"] == pytest.approx(1 / 21)
+    assert out_of_domain(Ignorant(), texts, classes != _HARMLESS_COLUMN)["auroc"] == pytest.approx(0.5)
+
+
+def test_about_groups_counts_flags_and_referrals(model: Model) -> None:
+    rates = about_groups(model, model.manifest.thresholds)
+    assert 0 <= rates["harmless_flagged"] <= rates["harmless_caught"] <= 1
+    assert 0 <= rates["attack_flagged"] <= rates["attack_caught"] <= 1
+
+
+def test_thresholds_are_in_order(model: Model) -> None:
+    thresholds = model.manifest.thresholds
+    assert all(
+        low <= high
+        for label in thresholds.flag
+        for low, high in pairwise((thresholds.refer[label], thresholds.flag[label]))
+    )
