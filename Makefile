@@ -2,12 +2,16 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo up status down data train test check format synth bench images deploy destroy requirements clean
+.PHONY: help setup demo up status down data train test check format synth bench images deploy destroy diff comment-diff \
+	stack-drift canary scan scan-images workflows requirements clean
 
 STAGE ?= dev
 DATA ?= sample/tweets.csv
 TWEETS ?=
 OUT ?= out/model
+STACK ?=
+STACKS = $(if $(STACK),cyberbullying-$(STAGE)-$(STACK),--all)
+PULL_REQUEST ?=
 PY := .venv/bin/python
 # The CDK's runtime fills the screen with banners about the age of Node; these are the versions it need not mention.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20,21,23
@@ -55,11 +59,32 @@ synth: setup ## Synthesise the templates of a stage (STAGE=dev)
 images: setup ## Build and push the images that a stage's registry lacks (STAGE=dev; needs Docker)
 	@$(PY) -m cdk_app.push --stage $(STAGE)
 
-deploy: setup ## Deploy a stage (STAGE=dev); run `make images` first
-	@node_modules/.bin/cdk deploy --all -c stage=$(STAGE)
+deploy: setup ## Deploy a stage (STAGE=dev), or one stack of it (STACK=storage); run `make images` first
+	@node_modules/.bin/cdk deploy $(STACKS) -c stage=$(STAGE) $(if $(CI),--require-approval never)
 
 destroy: setup ## Destroy a stage after asking (STAGE=dev)
 	@node_modules/.bin/cdk destroy --all -c stage=$(STAGE)
+
+diff: setup ## Show what a deployment would change (STAGE=dev STACK=streaming)
+	@node_modules/.bin/cdk diff --method template $(STACKS) -c stage=$(STAGE)
+
+comment-diff: setup ## The same, as a comment on a pull request (STAGE=dev PULL_REQUEST=12; needs gh)
+	@scripts/comment-diff.sh $(STAGE) $(PULL_REQUEST)
+
+stack-drift: setup ## Fail if somebody changed a stage's resources by hand (STAGE=dev)
+	@node_modules/.bin/cdk drift '*' --fail -c stage=$(STAGE)
+
+canary: setup ## Send a harmless tweet through a deployed stage and follow it (STAGE=dev)
+	@$(PY) -m cdk_app.canary --stage $(STAGE)
+
+scan: setup ## Look for known vulnerabilities in the dependencies (needs a network)
+	@scripts/scan.sh
+
+scan-images: setup ## Build the images and look for known vulnerabilities in them (needs Docker and a network)
+	@$(PY) -m cdk_app.scan
+
+workflows: setup ## Check the workflows of GitHub Actions
+	@.venv/bin/zizmor --offline --quiet --strict-collection .github
 
 bench: setup ## Measure speed and memory beside the original handler
 	@$(PY) -m benchmarks --data "$(DATA)"

@@ -103,13 +103,17 @@ class Pusher:
     def _build(self, image: Image, registry: Registry) -> None:
         reference = f"{registry.host}/{self.stage.repository(image.name)}:{image.tag()}"
         self.say(f"building {image.name}:{image.tag()}")
-        # Lambda takes no manifest lists, which is what provenance attestations would make of a single image.
-        self.run(
-            ["docker", "build", "--platform", PLATFORM, "--provenance=false",
-             "--file", f"{image.folder}/Dockerfile", "--tag", reference, "."],
-            None,
-        )  # fmt: skip
+        self.run(build_command(image, reference), None)
         self.run(["docker", "push", reference], None)
+
+
+def build_command(image: Image, reference: str) -> list[str]:
+    """What builds an image under a name."""
+    # Lambda takes no manifest lists, which is what provenance attestations would make of a single image.
+    return [
+        "docker", "build", "--platform", PLATFORM, "--provenance=false",
+        "--file", f"{image.folder}/Dockerfile", "--tag", reference, ".",
+    ]  # fmt: skip
 
 
 def run_docker(command: Sequence[str], text: str | None) -> None:

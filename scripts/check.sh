@@ -25,6 +25,7 @@ check 'types' $bin/mypy
 check 'synth with cdk-nag' synth_every_stage
 check 'templates (cfn-lint)' templates
 check 'images (hadolint)' bash -c "git ls-files '*Dockerfile' | xargs -r $bin/hadolint"
+check 'workflows (zizmor)' $bin/zizmor --offline --quiet --strict-collection .github
 check 'hooks and scripts' bash -c "git ls-files '*.sh' .ci/run | xargs -rn1 bash -n"
 
 if [ ${#failed[@]} -gt 0 ]; then printf 'failed: %s\n' "${failed[@]}" >&2; exit 1; fi
