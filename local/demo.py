@@ -1,4 +1,4 @@
-"""The whole loop in one go: start, deploy, train, promote, replay, sum up."""
+"""The whole loop in one go: start, deploy, train, promote, send a canary, replay, sum up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from local import dataset, deploy, paths, summary
+from local import canary, dataset, deploy, paths, summary
 from local.display import Display
 from local.errors import LocalError
 from local.processes import Supervisor
@@ -58,6 +58,7 @@ def run(supervisor: Supervisor, display: Display, data: Path, tweets: int | None
     display.title("Retraining: state machine " + stage.config.physical("retrain"))
     with display.steps().showing() as steps:
         champion = retrain(stage, steps)
+        canary.send(stage, steps)
     display.say(
         f"  champion: version {champion.registry_version} in the MLflow registry, "
         f"at {champion.pointer.location}, and in {stage.config.champion_parameter}"
