@@ -182,9 +182,9 @@ def fit(
     training = _training(vectoriser, texts, labels, groups, seed if recipe.network else None)
     if recipe.learn is None:
         report("fitting", 0.3)
-        neighbours = _nearest_neighbours(recipe.settings, seed).fit(training.rows.features, training.rows.classes)
+        baseline = Baseline(vectoriser, _nearest_neighbours(recipe.settings, seed), training.rows)
         report("done", 1.0)
-        return Fitted(None, Baseline(vectoriser, neighbours))
+        return Fitted(None, baseline)
     scores = _held_out_scores(recipe, training, seed, report)
     report("weighing the scores", 0.7)
     head, probabilities, error_before = _fit_head(recipe, training, scores, seed)
@@ -312,15 +312,23 @@ def _nearest_neighbours(settings: Mapping[str, Any], seed: int) -> Any:
 
 
 class Baseline:
-    """Scores raw tweets with a scikit-learn classifier that has no served form."""
+    """Scores raw tweets with a scikit-learn classifier that has no served form.
 
-    def __init__(self, vectoriser: Vectoriser, learner: Any) -> None:
+    Args:
+        vectoriser: makes the features.
+        learner: not fitted yet.
+        rows: to fit it on.
+    """
+
+    def __init__(self, vectoriser: Vectoriser, learner: Any, rows: Rows) -> None:
         self._vectoriser = vectoriser
-        self._learner = learner
+        self._used = np.unique(rows.features.indices)
+        self._learner = learner.fit(rows.features[:, self._used], rows.classes)
 
     def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Class probabilities of raw tweets, shape (tweets, classes), columns in the order of ``LABELS``."""
-        return np.asarray(self._learner.predict_proba(self._vectoriser.transform(texts).features), np.float64)
+        features = self._vectoriser.transform(texts).features[:, self._used]
+        return np.asarray(self._learner.predict_proba(features), np.float64)
 
 
 def code_version() -> str:

@@ -17,13 +17,13 @@ _LEET: Final = {"a": "4@", "b": "8", "e": "3", "g": "9", "i": "1!", "l": "1|", "
 _CYRILLIC: Final = dict(zip("aceiopsxyABCEHKMOPTX", "асеіорѕхуАВСЕНКМОРТХ", strict=True))  # noqa: RUF001
 _TURNED: Final = dict(zip("abcdefghijklmnopqrstuvwxyz", "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz", strict=True))  # noqa: RUF001
 _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
-_NEIGHBOURS: Final = dict(
-    zip(
-        "qwertyuiopasdfghjklzxcvbnm",
-        ["wa", "qe", "wr", "et", "ry", "tu", "yi", "uo", "ip", "ol", "sq", "ad", "sf", "dg", "fh", "gj", "hk", "jl", "ko", "xa", "zc", "xv", "cb", "vn", "bm", "nj"],
-        strict=True,
-    )
-)  # fmt: skip
+_NEIGHBOURS: Final = {
+    letter: around
+    for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+    for letter, around in zip(row, map("".join, zip(row[1:] + row[-2], row[:1] + row, strict=False)), strict=True)
+}
+"""The keys to the left and right of each."""
+
 _SOUNDS: Final = (
     ("ph", "f"),
     ("ck", "k"),

@@ -55,15 +55,21 @@ class Rows(NamedTuple):
 
 
 def logistic_regression(rows: Rows, *, strength: float, seed: int) -> Linear:
-    """Balanced multinomial logistic regression; ``strength`` is scikit-learn's C."""
-    learner = LogisticRegression(C=strength, class_weight="balanced", tol=1e-3, max_iter=60, random_state=seed)
-    return _linear(learner.fit(rows.features, rows.classes, rows.weights))
+    """Balanced logistic regressions, one class against the rest; ``strength`` is scikit-learn's C."""
+    models = []
+    for column in range(len(LABELS)):
+        # Liblinear in its dual form takes a tenth of the time that the multinomial solver takes on this many features.
+        learner = LogisticRegression(
+            C=strength, class_weight="balanced", solver="liblinear", dual=True, tol=1e-2, random_state=seed
+        )
+        models.append(_linear(learner, rows._replace(classes=rows.classes == column)))
+    return _beside(*models)
 
 
 def support_vectors(rows: Rows, *, strength: float, seed: int) -> Linear:
     """Balanced linear support vector machines, one class against the rest; ``strength`` is scikit-learn's C."""
     learner = LinearSVC(C=strength, class_weight="balanced", random_state=seed)
-    return _linear(learner.fit(rows.features, rows.classes, rows.weights))
+    return _linear(learner, rows)
 
 
 def naive_bayes(rows: Rows, *, smoothing: float) -> Linear:
@@ -95,5 +101,10 @@ def _beside(*models: Linear) -> Linear:
     )
 
 
-def _linear(learner: Any) -> Linear:
-    return Linear(np.asarray(learner.coef_.T, np.float64), np.asarray(learner.intercept_, np.float64))
+def _linear(learner: Any, rows: Rows) -> Linear:
+    """Fit a scikit-learn classifier on the features that occur at all; the others weigh nothing."""
+    used = np.unique(rows.features.indices)
+    learner.fit(rows.features[:, used], rows.classes, rows.weights)
+    weights = np.zeros((rows.features.shape[1], len(learner.coef_)))
+    weights[used] = learner.coef_.T
+    return Linear(weights, np.asarray(learner.intercept_, np.float64))
