@@ -72,7 +72,7 @@ comment-diff: setup ## The same, as a comment on a pull request (STAGE=dev PULL_
 	@scripts/comment-diff.sh $(STAGE) $(PULL_REQUEST)
 
 stack-drift: setup ## Fail if somebody changed a stage's resources by hand (STAGE=dev)
-	@node_modules/.bin/cdk drift '*' --fail -c stage=$(STAGE)
+	@$(PY) -m cdk_app.drift --stage $(STAGE)
 
 canary: setup ## Send a harmless tweet through a deployed stage and follow it (STAGE=dev)
 	@$(PY) -m cdk_app.canary --stage $(STAGE)
