@@ -17,6 +17,7 @@ synth_every_stage() {
   done
   return $status
 }
+# W3005: the CDK writes dependencies out that a reference implies already.
 templates() { $bin/cfn-lint --ignore-checks W3005 -- cdk.out/{local,dev,staging,prod}/*.template.json; }
 
 check 'format' $bin/ruff format --check
@@ -24,6 +25,7 @@ check 'lint' $bin/ruff check
 check 'types' $bin/mypy
 check 'synth with cdk-nag' synth_every_stage
 check 'templates (cfn-lint)' templates
+check 'state machines (statelint)' $bin/python scripts/lint_state_machines.py cdk.out
 check 'images (hadolint)' bash -c "git ls-files '*Dockerfile' | xargs -r $bin/hadolint"
 check 'workflows (zizmor)' $bin/zizmor --offline --quiet --strict-collection .github
 check 'hooks and scripts' bash -c "git ls-files '*.sh' .ci/run | xargs -rn1 bash -n"

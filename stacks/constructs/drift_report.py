@@ -162,7 +162,7 @@ class DriftReport(Construct):
                 {
                     "ErrorEquals": ["SageMaker.AmazonSageMakerException", "SageMaker.ResourceLimitExceededException"],
                     "IntervalSeconds": 60,
-                    "BackoffRate": 2,
+                    "BackoffRate": 1.5,
                     "MaxAttempts": 3,
                 }
             ],
