@@ -91,7 +91,7 @@ class MlflowAddress(Construct):
             dns_record_type=discovery.DnsRecordType.A,
             dns_ttl=Duration.seconds(TIME_TO_LIVE_SECONDS),
         )
-        discovery.CfnInstance(
+        entry = discovery.CfnInstance(
             self,
             "Entry",
             service_id=service.service_id,
@@ -111,8 +111,9 @@ class MlflowAddress(Construct):
             ),
             targets=[targets.SfnStateMachine(machine)],
         )
-        # The first instance must not start before there is somebody to notice.
-        group.node.add_dependency(rule)
+        # The first instance must not start before there is somebody to notice, nor before the entry, which would then
+        # replace its address by nobody's.
+        group.node.add_dependency(rule, entry)
 
     def _state_machine(
         self, stage: StageConfig, namespace: discovery.PrivateDnsNamespace, service: discovery.Service

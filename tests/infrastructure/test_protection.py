@@ -192,3 +192,12 @@ def test_mappings_lose_nothing_and_block_nothing(stage: str, templates_of: Templ
         assert properties["ParallelizationFactor"] == settings.parallelization
         assert properties["BatchSize"] == settings.batch_size
         assert properties["Enabled"] is settings.mappings_enabled
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_first_instance_is_noticed_and_its_address_is_not_replaced(stage: str, templates_of: Templates) -> None:
+    ((_, group),) = resources(templates_of(stage), "AWS::AutoScaling::AutoScalingGroup")
+    ((entry, _),) = resources(templates_of(stage), "AWS::ServiceDiscovery::Instance")
+    tracking = {"tracking": templates_of(stage)["tracking"]}
+    ((rule, _),) = resources(tracking, "AWS::Events::Rule")
+    assert {entry.split("/")[1], rule.split("/")[1]} <= set(group["DependsOn"])
