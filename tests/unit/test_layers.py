@@ -19,6 +19,7 @@ FOLDERS = {
     "monitoring",
     "stacks",
     "tests",
+    "tracking",
     "training_jobs",
 }
 MAY_IMPORT: dict[str, set[str]] = {
@@ -27,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training_jobs": {"moderation"},
     "monitoring": {"moderation"},
     "ingest": {"moderation"},
+    "tracking": set(),
     "stacks": {"cdk_app"},
     "cdk_app": {"moderation", "stacks"},
 }
