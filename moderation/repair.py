@@ -230,7 +230,7 @@ class Repairs:
         return word.isalpha() and self._counts.get(word, 0) < _RARE
 
     def _guess(self, word: str) -> tuple[str, ...]:
-        found = self._misspelt(word) or self._reshaped(word)
+        found = self._misspelt(word) or self._reshaped(word) if len(word) <= _LONGEST_WORD + 2 else None
         if found:
             return (found,)
         parts = self.segment(word, certain=False) if len(word) >= 7 else None  # noqa: PLR2004 - shorter: by chance

@@ -39,6 +39,7 @@ _ANY_USER: Final = "@user"
 _ANY_URL: Final = "https://"
 _STAND_INS: Final = {(USER,): _ANY_USER, (URL,): _ANY_URL}
 _LONGEST_CHUNK: Final = 1_000
+_LONGEST_WORD: Final = 40
 _ROUNDS: Final = 3
 LETTERS_IN_A_ROW: Final = 3
 
@@ -66,7 +67,13 @@ class Normaliser:
             return plain
         if chunk.startswith(_SCHEMES):
             return (URL,)
-        words = self._unfolded(chunk)
+        core = chunk.lower().lstrip(_QUOTES).rstrip(_CLOSING)
+        if len(core) <= _LONGEST_WORD and core.isascii() and core.isalpha():
+            words = self._repairs.word(core)
+            if words == (core,):
+                return words
+        else:
+            words = self._unfolded(chunk)
         for _ in range(_ROUNDS):  # what came out must come out again when it is normalised once more
             again = tuple(word for part in words for word in self._plain(part) or self._unfolded(part))
             if again == words:

@@ -160,6 +160,48 @@ _HARSH: Final = (
     "you are so dumb it hurts, get lost",
     "everyone laughs at you, freak",
 )
+_INSULTS: Final = (
+    "bitch",
+    "hoe",
+    "cunt",
+    "faggot",
+    "fag",
+    "dyke",
+    "slut",
+    "whore",
+    "pussy",
+    "retard",
+    "nigger",
+    "cracker",
+    "white trash",
+    "wetback",
+    "tranny",
+    "asshole",
+    "dickhead",
+    "motherfucker",
+    "moron",
+    "twat",
+    "scumbag",
+    "bastard",
+    "thot",
+    "queer",
+    "redneck",
+    "dumbass",
+)
+_INSULTING: Final = (
+    "you {insult}",
+    "shut up {insult}",
+    "that {insult} again",
+    "what a {insult}",
+    "these {insult}s are all the same",
+    "fuck that {insult}",
+    "he is such a {insult}",
+    "she's a dumb {insult}",
+    "I hate this {insult}",
+    "look at this {insult} lol",
+    "stop acting like a {insult}",
+    "RT @user: ugly ass {insult}",
+)
 _SUBJECTS: Final = (
     "I",
     "We",
@@ -263,6 +305,12 @@ def _add_sentences(made: MadeUp, scale: float, chance: random.Random) -> None:
     for text in _HARSH:
         for _ in range(max(1, int(8 * scale))):
             _add(made, _cased(text, chance), Label.OTHER_CYBERBULLYING, ATTACK_WEIGHT, number)
+        number -= 1
+    for template in _INSULTING:
+        for insult in _INSULTS:
+            if chance.random() < max(scale, 0.05):
+                text = _cased(template.format(insult=insult), chance)
+                _add(made, text, Label.OTHER_CYBERBULLYING, ATTACK_WEIGHT, number)
         number -= 1
 
 

@@ -20,10 +20,10 @@ from moderation.model import Hidden, scaled
 from training_jobs.fitting.calibration import CalibrationMap, fit_calibration
 
 UNITS: Final = 48
-MEMBERS: Final = 2
-EPOCHS: Final = 12
-_SHRINKAGE: Final = 0.3
-_RATE: Final = 2e-3
+MEMBERS: Final = 3
+EPOCHS: Final = 16
+_SHRINKAGE: Final = 0.2
+_RATE: Final = 1e-3
 _BATCH: Final = 128
 
 
