@@ -274,10 +274,11 @@ class Repairs:
         if not _LETTER.search(text):
             return None
         least = _COMMON if _AMOUNT.fullmatch(text) or len(text) < 3 else _SEEN  # noqa: PLR2004
-        for reading in _readings(text):
-            for word in (reading, self._squeeze(reading) if reading.isalpha() else reading):
-                if word in self._telling or self._counts.get(word, 0) >= least:
-                    return word
+        readings = list(_readings(text))
+        squeezed = [self._squeeze(reading) for reading in readings[:2] if reading.isalpha()]
+        for word in (*readings, *squeezed):
+            if word in self._telling or self._counts.get(word, 0) >= least:
+                return word
         return None
 
     def _unmask(self, text: str) -> str | None:
