@@ -1,0 +1,18 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let processes that tests start be interrupted.
+
+    A shell starts what it puts into the background with SIGINT ignored, and that is inherited all the way down: a run
+    of the tests in the background could not test interrupts.
+    """
+    del config
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
