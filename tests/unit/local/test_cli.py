@@ -49,8 +49,11 @@ def test_an_interrupt_leaves_nothing_behind(seconds: float, number: signal.Signa
         text=True,
     )
     assert demo.stdout is not None
-    while "Starting" not in (line := demo.stdout.readline()):
-        assert line, "it ended before it started anything"
+    said = ""
+    while "Starting" not in said:
+        line = demo.stdout.readline()
+        assert line, f"it ended before it started anything: {said}"
+        said += line
     time.sleep(seconds)
     children = psutil.Process(demo.pid).children(recursive=True)
     demo.send_signal(number)

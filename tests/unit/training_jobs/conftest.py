@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -17,16 +16,6 @@ from training_jobs.tracking import NullTracker
 from training_jobs.train import TrainingSettings, train
 
 CANDIDATE = "naive_bayes"
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Entry points configure the root logger; give every test its own."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture
