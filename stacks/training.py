@@ -143,7 +143,9 @@ class TrainingStack(Stack):
                         f"sagemaker:Create{name}",
                         f"sagemaker:Describe{name}",
                         f"sagemaker:Stop{name}",
+                        # Both are among what Step Functions documents for a job that it waits for.
                         "sagemaker:AddTags",
+                        "sagemaker:ListTags",
                     ],
                     resources=[ours],
                 )

@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
+from botocore.exceptions import ClientError
+
 from lambdas.common.delivery import RequestFaults, fault_code
 from lambdas.common.metric_names import CHAMPION_AGE, CHAMPION_LOADED, CHAMPION_REJECTED, CHAMPION_UNREACHABLE
 from lambdas.common.telemetry import Meter, logger
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 ARTEFACT_FILES: Final = (MANIFEST_FILE, ARRAYS_FILE)
+
+_NOT_THERE: Final = {"NoSuchKey", "AccessDenied"}
+"""What S3 says of an object that is missing: the second to those who may not list the bucket, such as this function."""
 
 _CANARY: Final = TweetEvent(tweet_id="canary", tweet=Tweet(tweet_text="The weather is lovely at the lake today."))
 
@@ -84,8 +89,10 @@ class S3Artefacts:
         for name in ARTEFACT_FILES:
             try:
                 answer = self._client.get_object(Bucket=bucket, Key=f"{prefix}/{name}")
-            except self._client.exceptions.NoSuchKey:
-                raise BadArtefactError(f"{location} has no {name}") from None
+            except ClientError as error:
+                if fault_code(error) not in _NOT_THERE:
+                    raise
+                raise BadArtefactError(f"{location} has no {name} that may be read") from None
             with (folder / name).open("wb") as file:
                 shutil.copyfileobj(answer["Body"], file, 1 << 20)
 

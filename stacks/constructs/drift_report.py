@@ -256,6 +256,7 @@ class DriftReport(Construct):
                     "sagemaker:AddTags",
                     "sagemaker:CreateProcessingJob",
                     "sagemaker:DescribeProcessingJob",
+                    "sagemaker:ListTags",
                     "sagemaker:StopProcessingJob",
                 ],
                 resources=[jobs],

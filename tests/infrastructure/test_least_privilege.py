@@ -139,6 +139,23 @@ def test_only_promotion_may_move_the_pointer(templates_of: Callable[[str], dict[
     assert next(iter(writers)).startswith("training/Promotion")
 
 
+@pytest.mark.parametrize("kind", ["Training", "Processing"])
+def test_state_machines_may_do_all_that_waiting_for_a_job_takes(
+    kind: str, templates_of: Callable[[str], dict[str, Json]]
+) -> None:
+    """Step Functions Developer Guide, "IAM policies for calling Amazon SageMaker AI"."""
+    needed = {f"sagemaker:{verb}{kind}Job" for verb in ("Create", "Describe", "Stop")}
+    needed |= {"sagemaker:AddTags", "sagemaker:ListTags"}
+    allowed = {
+        name: set(as_list(statement["Action"]))
+        for name, statement in statements(templates_of("prod"))
+        if f"sagemaker:Create{kind}Job" in as_list(statement["Action"])
+    }
+    assert len(allowed) == (2 if kind == "Processing" else 1), "the retrain, and the drift report"
+    for name, actions in allowed.items():
+        assert actions == needed, name
+
+
 def test_a_boundary_is_put_on_every_role(tmp_path: Any) -> None:
     from dataclasses import replace
 

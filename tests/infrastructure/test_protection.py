@@ -38,6 +38,25 @@ def test_buckets_are_private_encrypted_and_tls_only(stage: str, templates_of: Te
 
 
 @pytest.mark.parametrize("stage", STAGES)
+def test_what_is_trained_on_and_what_is_served_can_be_had_back(stage: str, templates_of: Templates) -> None:
+    versioned = {
+        flat(bucket["Properties"]["BucketName"]).removeprefix(f"cyberbullying-{stage}-").split("-")[0]
+        for _, bucket in resources(templates_of(stage), "AWS::S3::Bucket")
+        if bucket["Properties"].get("VersioningConfiguration") == {"Status": "Enabled"}
+    }
+    assert versioned == {"data", "artefacts"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_state_machines_are_traced_and_write_logs(stage: str, templates_of: Templates) -> None:
+    machines = dict(resources(templates_of(stage), "AWS::StepFunctions::StateMachine"))
+    assert machines
+    for name, machine in machines.items():
+        assert machine["Properties"]["TracingConfiguration"] == {"Enabled": True}, name
+        assert machine["Properties"]["LoggingConfiguration"]["Level"] == "ALL", name
+
+
+@pytest.mark.parametrize("stage", STAGES)
 def test_streams_tables_topics_and_database_are_encrypted(stage: str, templates_of: Templates) -> None:
     templates = templates_of(stage)
     for name, stream in resources(templates, "AWS::Kinesis::Stream"):

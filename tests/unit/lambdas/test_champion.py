@@ -187,6 +187,18 @@ def test_a_missing_file_is_a_bad_artefact(world: World) -> None:
     assert world.meter.total(CHAMPION_REJECTED) == 1
 
 
+def test_a_missing_file_is_a_bad_artefact_to_a_role_that_may_not_list_the_bucket(world: World) -> None:
+    """S3 API reference, GetObject: without s3:ListBucket a key that does not exist is an access denied error."""
+    world.promote("1")
+    world.serving()
+    world.promote("2")
+    world.s3.faults.extend([None, client_error("AccessDenied", "GetObject")])
+    world.clock.advance(REFRESH)
+    assert world.serving() == "1"
+    assert world.meter.total(CHAMPION_REJECTED) == 1
+    assert world.meter.total(CHAMPION_UNREACHABLE) == 0
+
+
 def test_a_pointer_that_is_no_pointer_is_refused(world: World) -> None:
     world.promote("1")
     world.serving()
