@@ -115,7 +115,7 @@ CANDIDATES: Final[Mapping[str, Candidate]] = {
             "logistic_regression",
             "Balanced logistic regression",
             lambda settings, rows, seed: bases.logistic_regression(rows, strength=settings["C"], seed=seed),
-            {"C": 3.0},
+            {"C": 1.0},
         ),
         Candidate(
             "naive_bayes",

@@ -60,7 +60,7 @@ def logistic_regression(rows: Rows, *, strength: float, seed: int) -> Linear:
     for column in range(len(LABELS)):
         # Liblinear in its dual form takes a tenth of the time that the multinomial solver takes on this many features.
         learner = LogisticRegression(
-            C=strength, class_weight="balanced", solver="liblinear", dual=True, tol=1e-2, random_state=seed
+            C=strength, class_weight="balanced", solver="liblinear", dual=True, tol=0.05, random_state=seed
         )
         models.append(_linear(learner, rows._replace(classes=rows.classes == column)))
     return _beside(*models)
