@@ -156,7 +156,8 @@ def test_state_machines_may_do_all_that_waiting_for_a_job_takes(
         assert actions == needed, name
 
 
-def test_a_boundary_is_put_on_every_role(tmp_path: Any) -> None:
+def test_a_boundary_an_account_a_region_and_an_address_are_one_value_each(tmp_path: Any) -> None:
+    """Suppressions name resources with account and region in them, so a finding would come up here."""
     from dataclasses import replace
 
     import aws_cdk as cdk
@@ -166,9 +167,14 @@ def test_a_boundary_is_put_on_every_role(tmp_path: Any) -> None:
     from tests.infrastructure.templates import read
 
     app = cdk.App(outdir=str(tmp_path))
-    compose(app, replace(stage_config("dev"), permissions_boundary="guard-rail"))
+    elsewhere: dict[str, Any] = {"account": "123456789012", "region": "eu-west-1", "alarm_email": "alarms@example.org"}
+    compose(app, replace(stage_config("dev"), permissions_boundary="guard-rail", **elsewhere))
     app.synth()
-    roles = list(resources(read(tmp_path), "AWS::IAM::Role"))
+    templates = read(tmp_path)
+    assert "us-east-1" not in str(templates)
+    ((_, subscription),) = resources(templates, "AWS::SNS::Subscription")
+    assert subscription["Properties"]["Endpoint"] == elsewhere["alarm_email"]
+    roles = list(resources(templates, "AWS::IAM::Role"))
     assert roles
     for name, role in roles:
         assert flat(role["Properties"]["PermissionsBoundary"]).endswith("policy/guard-rail"), name
