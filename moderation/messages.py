@@ -28,6 +28,13 @@ MAX_TEXT_CHARACTERS: Final = 25_000
 
 T = TypeVar("T")
 
+_VISIBLE: Final = re.compile(
+    # Neither white space, nor controls, nor characters of no width: Unicode's Cc and Cf, fillers, variation selectors.
+    r"[^\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Finds the first character of a text that anybody can see."""
+
 _QUOTED_VALUE: Final = re.compile(r"Invalid enum value .*(?= - at )", re.DOTALL)
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -153,7 +160,7 @@ def decode_tweet_event(data: bytes) -> TweetEvent:
         raise PoisonRecordError(Rejection.OVERSIZED, f"{len(data)} bytes, the limit is {MAX_RECORD_BYTES}")
     event = _decode(_tweet_event_decoder, data)
     text = event.tweet.tweet_text
-    if not text or text.isspace():
+    if not _VISIBLE.search(text):
         raise PoisonRecordError(Rejection.EMPTY_TEXT, "the tweet has no text")
     if len(text) > MAX_TEXT_CHARACTERS:
         raise PoisonRecordError(

@@ -131,6 +131,12 @@ CANDIDATES: Final[Mapping[str, Candidate]] = {
         ),
         Candidate(
             "linear_svm",
+            "Balanced linear support vector machines",
+            lambda settings, rows, seed: bases.support_vectors(rows, strength=settings["C"], seed=seed),
+            {"C": 0.3},
+        ),
+        Candidate(
+            "stack",
             "Linear support vector machines and naive Bayes, with style and a small network behind their scores",
             lambda settings, rows, seed: bases.stack_bases(
                 rows, strength=settings["C"], smoothing=settings["alpha"], seed=seed

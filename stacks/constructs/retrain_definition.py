@@ -11,7 +11,7 @@ from typing import Final
 
 from stacks.constructs.retrain_jobs import MACRO_F1, SERVABLE, Jobs, Json, Launcher, jsonata
 
-CANDIDATES: Final = ("logistic_regression", "naive_bayes", "nearest_neighbours", "linear_svm")
+CANDIDATES: Final = ("logistic_regression", "naive_bayes", "nearest_neighbours", "linear_svm", "stack")
 """What is fitted side by side; a test holds it to ``training_jobs.candidates``."""
 
 LONGEST_CAUSE: Final = 2_000

@@ -59,6 +59,6 @@ def tweets() -> tuple[list[str], list[Label]]:
 @pytest.fixture(scope="session")
 def model(tweets: tuple[list[str], list[Label]]) -> Model:
     texts, labels = tweets
-    fitted = fit("linear_svm", texts, labels, groups=list(range(len(texts))), seed=7, data_sha256="0" * 64)
+    fitted = fit("stack", texts, labels, groups=list(range(len(texts))), seed=7, data_sha256="0" * 64)
     assert fitted.model is not None
     return fitted.model

@@ -81,6 +81,8 @@ def test_only_id_and_text_are_required_and_unknown_fields_are_ignored() -> None:
         (b'{"tweet_id": "1", "tweet": {"tweet_text": null}}', Rejection.NOT_TO_CONTRACT),
         (b'{"tweet_id": "1", "tweet": {"tweet_text": ""}}', Rejection.EMPTY_TEXT),
         (b'{"tweet_id": "1", "tweet": {"tweet_text": " \\n\\t\\u3000"}}', Rejection.EMPTY_TEXT),
+        (b'{"tweet_id": "1", "tweet": {"tweet_text": "\\u200b\\ufeff\\u2060"}}', Rejection.EMPTY_TEXT),
+        (b'{"tweet_id": "1", "tweet": {"tweet_text": "\\u0000 \\u00ad"}}', Rejection.EMPTY_TEXT),
         (b'{"tweet_id": "' + b"1" * 129 + b'", "tweet": {"tweet_text": "a"}}', Rejection.NOT_TO_CONTRACT),
         (b" " * (MAX_RECORD_BYTES + 1), Rejection.OVERSIZED),
         (
@@ -93,6 +95,11 @@ def test_a_bad_tweet_event_is_refused_with_its_reason(record: bytes, rejection: 
     with pytest.raises(PoisonRecordError) as caught:
         decode_tweet_event(record)
     assert caught.value.rejection is rejection
+
+
+@pytest.mark.parametrize("text", ["a", "\u200b!", "\U0001f642", "\u0e01", "\u200d\u2764\ufe0f"])
+def test_a_text_with_anything_to_see_is_read(text: str) -> None:
+    assert decode_tweet_event(encode(TweetEvent(tweet_id="1", tweet=Tweet(tweet_text=text)))).tweet.tweet_text == text
 
 
 @given(st.binary(max_size=300))
