@@ -43,8 +43,8 @@ data: setup ## Fetch the Kaggle data set into data/ (needs a network)
 train: setup ## Train on this machine, without AWS or MLflow (DATA=file.csv OUT=folder)
 	@$(PY) -m training_jobs.local_run --data "$(DATA)" --out "$(OUT)"
 
-test: setup ## Run all the tests
-	@$(PY) -m pytest -n 2 --dist loadgroup
+test: setup ## Run all the tests, the files shared out between two processes
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 check: setup ## Format, lint, types, synth with cdk-nag, images, templates, state machine
 	@scripts/check.sh

@@ -26,7 +26,7 @@ from tests.fakes import records
 from tests.fakes.aws import FakeDynamoDB, FakeEvents, FakeKinesis, FakeS3, FakeSns, FakeSsm, as_client
 from tests.fakes.time import noted_retry
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.emulator
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = "2026-11-23"

@@ -10,8 +10,6 @@ import pytest
 
 from tests.infrastructure.templates import Json, comparable, definition, differences, without_launcher
 
-pytestmark = pytest.mark.xdist_group("synth")
-
 EMPTIER: Final = "A stage in an account must empty its buckets to destroy them; the emulator's end with it"
 LAUNCHER: Final = "Who runs a job: SageMaker, or the worker of a queue, and what the state machine may do about it"
 JOB_RIGHTS: Final = "(Hand|Jobs|Queue|Wait|(Run|Await)(Training|Processing)Jobs|PassJobRoles|HandJobsOut)"

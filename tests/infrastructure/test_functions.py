@@ -17,8 +17,6 @@ from moderation.errors import NoChampionError
 from stacks.storage import NO_CHAMPION
 from tests.infrastructure.templates import STAGES, Json, flat, resources
 
-pytestmark = pytest.mark.xdist_group("synth")
-
 Templates = Callable[[str], dict[str, Json]]
 SETTINGS: dict[str, type[msgspec.Struct]] = {"classify": ClassifySettings, "warn": WarnSettings}
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}

@@ -24,8 +24,6 @@ from stacks.ingest import KINDS, IngestStack
 from stacks.storage import StorageStack
 from stacks.streaming import StreamingStack
 
-pytestmark = pytest.mark.xdist_group("synth-ingest")
-
 Template = dict[str, Any]
 
 

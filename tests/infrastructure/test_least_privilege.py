@@ -10,8 +10,6 @@ import pytest
 
 from tests.infrastructure.templates import STAGES, Json, flat, resources
 
-pytestmark = pytest.mark.xdist_group("synth")
-
 ANY_RESOURCE: Final = {
     "application-autoscaling:": "knows no resources",
     "cloudwatch:GetMetricStatistics": "reading metrics knows no resources",

@@ -130,7 +130,6 @@ def test_secrets_are_fetched_into_memory_alone(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.xdist_group("synth")
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_cloud_init_gets_all_that_the_unit_and_scripts_read(
     stage: str, templates_of: Callable[[str], dict[str, Json]]

@@ -26,8 +26,6 @@ from monitoring.settings import Settings
 from stacks.constructs import drift_response, stream_archive
 from stacks.constructs.managed_grafana import native_dashboard
 
-pytestmark = pytest.mark.xdist_group("synth-monitoring")
-
 ALARMED_ONLY = {
     ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount"): "is told by mapping, whose id no dashboard can know",
 }

@@ -12,8 +12,6 @@ from cdk_app.stages import stage_config
 from stacks.constructs.alarms import KINDS
 from tests.infrastructure.templates import STAGES, Json, flat, resources
 
-pytestmark = pytest.mark.xdist_group("synth")
-
 Templates = Callable[[str], dict[str, Json]]
 HOLDS_DATA = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::Kinesis::Stream", "AWS::KMS::Key", "AWS::Logs::LogGroup",
               "AWS::SecretsManager::Secret", "AWS::ECR::Repository")  # fmt: skip

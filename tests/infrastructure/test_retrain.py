@@ -140,7 +140,6 @@ def test_everything_to_be_substituted_is_known(launcher: Any) -> None:
     assert named == {*SUBSTITUTED, *own}
 
 
-@pytest.mark.xdist_group("synth")
 @pytest.mark.parametrize("stage", STAGES)
 def test_everything_to_be_substituted_is_substituted(
     stage: str, templates_of: Callable[[str], dict[str, Json]]

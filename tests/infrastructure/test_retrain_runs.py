@@ -21,7 +21,7 @@ from cdk_app.stages import stage_config
 from stacks.constructs.retrain_definition import CANDIDATES, retrain_definition
 from stacks.constructs.retrain_jobs import SUBSTITUTED, Jobs, Json, QueueLauncher
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.emulator
 
 EMULATOR = ROOT / ".local" / "ministack" / "bin" / "ministack"
 SCORES = {

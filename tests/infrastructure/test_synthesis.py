@@ -17,8 +17,6 @@ from cdk_app.images import ROOT
 from cdk_app.validations import validate
 from tests.infrastructure.templates import STAGES, Json, SynthesisError, assembly, definition, resources, synthesise
 
-pytestmark = pytest.mark.xdist_group("synth")
-
 REDUNDANT_DEPENDENCY = "W3005"
 """The CDK writes dependencies out that a reference implies already."""
 

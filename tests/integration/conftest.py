@@ -30,8 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "running" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.emulator)
-            # One stage: with pytest-xdist, all of these run on the same worker.
-            item.add_marker(pytest.mark.xdist_group("emulator"))
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:

@@ -31,7 +31,7 @@ from stacks.streaming import StreamingStack
 from tests.fakes.monitoring import tweet_line, verdict_line
 from tests.fakes.panels import data_points, panel_queries
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("emulator-monitoring")]
+pytestmark = pytest.mark.emulator
 
 STAGE = stage_config("local")
 MACHINES = f"arn:aws:states:{STAGE.region}:{EMULATOR_ACCOUNT}:stateMachine:"

@@ -27,8 +27,6 @@ from training_jobs.register import register
 from training_jobs.tracking import FINISHED
 from training_jobs.train import TrainingSettings, train
 
-pytestmark = pytest.mark.xdist_group("mlflow")
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

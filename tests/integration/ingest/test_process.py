@@ -144,7 +144,7 @@ def test_a_burst_on_a_stalled_stream_takes_bounded_memory_and_is_delivered_whole
 def test_killed_at_any_moment_it_loses_nothing_and_repeats_only_what_its_checkpoint_does_not_cover(
     tmp_path: Path,
 ) -> None:
-    total = 6000
+    total = 20_000
     first = message(0)["time_us"]
     history = [{**message(number), "time_us": first + number * 1_000_000} for number in range(total)]
 
@@ -154,16 +154,20 @@ def test_killed_at_any_moment_it_loses_nothing_and_repeats_only_what_its_checkpo
 
     async def scenario() -> FakeAws:
         async with FakeJetstream(history) as jetstream, FakeAws(refuse_every=7) as aws:
-            for reached in (1000, 3000):
+            for connection, reached in enumerate((1000, 3000), 1):
                 async with ingest(jetstream, aws, tmp_path) as process:
-                    await eventually(lambda reached=reached: len(set(aws.keys)) >= reached and noted())
+                    await eventually(
+                        lambda connection=connection, reached=reached: (
+                            len(jetstream.cursors) == connection and len(set(aws.keys)) >= reached and noted()
+                        )
+                    )
                     process.send_signal(signal.SIGKILL)
                     await process.wait()
                 delivered = set(aws.keys)
                 covered = (noted() - first) // 1_000_000
                 assert {tweet_id(number) for number in range(covered + 1)} <= delivered
             async with ingest(jetstream, aws, tmp_path) as process:
-                await eventually(lambda: len(set(aws.keys)) == total)
+                await eventually(lambda: len(jetstream.cursors) == 3 and len(set(aws.keys)) == total)
                 assert jetstream.cursors[-1] == first + (covered - 5) * 1_000_000
                 code, _, err = await stopped(process)
                 assert code == 0, err

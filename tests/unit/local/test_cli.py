@@ -20,9 +20,6 @@ from local.demo import check_tools
 from local.display import Display
 from local.errors import LocalError
 
-# They run the real command, whose logs the tests on the emulator use as well.
-pytestmark = pytest.mark.xdist_group("emulator")
-
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -22,8 +22,6 @@ from monitoring.report import SHARED_BY, Limits, Report, make_report, telling_wo
 from monitoring.windows import Row, Window, reference_window
 from tests.fakes.monitoring import archived, tweet_line, verdict_line
 
-pytestmark = pytest.mark.xdist_group("evidently")
-
 END = datetime(2026, 11, 23, 10, tzinfo=UTC)
 INSIDE = END - timedelta(minutes=30)
 LIMITS = Limits(verdicts=300, labels=100, class_labels=10)
