@@ -38,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     with background.only_one():
-        return _watched(options, lambda _stage: None)
+        code = _watched(options, lambda _stage: None)
+    if code == 0:
+        print("Everything is stopped again. `make up` does the same and keeps it running, MLflow included.")
+    return code
 
 
 def _serve(options: argparse.Namespace) -> int:
