@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import signal
 from collections.abc import Iterator
@@ -28,3 +29,11 @@ def _own_logging() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _own_csv_limit() -> Iterator[None]:
+    """Readers of CSV files set the process's limit on a field's size; what one test sets is nothing to another."""
+    limit = csv.field_size_limit()
+    yield
+    csv.field_size_limit(limit)
