@@ -22,12 +22,13 @@ environment() {
   say "installing $lock into $folder"
   [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
   local uv; uv=$(grep -oE '^uv==[^ ]+' requirements.txt)
-  # uv installs in seconds what pip does in minutes. It does not read pip's settings, so where a mirror is
-  # configured for pip alone, pip itself does the work.
+  # uv installs in seconds what pip does in minutes. It trusts the system's certificates, as pip's users behind a proxy
+  # are used to, but does not read pip's settings: where a mirror is configured for pip alone, pip does the work. The
+  # lock is complete, so there is nothing for pip to resolve.
   if "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$uv" &&
-    "$folder/bin/python" -m uv pip sync --quiet --python "$folder/bin/python" "$lock"; then :; else
-    say "uv could not do it; installing with pip, which takes a few minutes"
-    "$folder/bin/python" -m pip install --disable-pip-version-check --require-hashes -r "$lock"
+    "$folder/bin/python" -m uv pip sync --quiet --system-certs --python "$folder/bin/python" "$lock"; then :; else
+    say "uv could not do it; installing with pip, which takes a few minutes without a word"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$lock"
   fi
   cp "$lock" "$mark"
 }
