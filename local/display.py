@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 DONE: Final = "[green]✓[/]"
 FAILED: Final = "[red]✗[/]"
 _PLAIN_EVERY_SECONDS: Final = 2.0
+_REDRAW_EVERY_SECONDS: Final = 0.1
 _NAME_WIDTH: Final = 24
 
 
@@ -29,6 +30,7 @@ class Steps:
     def __init__(self, console: Console, *, live: bool) -> None:
         self._console = console
         self._progress: Progress | None = None
+        self._drawing = threading.Lock()
         if live:
             self._progress = Progress(
                 SpinnerColumn(finished_text=" "),
@@ -36,6 +38,7 @@ class Steps:
                 TimeElapsedColumn(),
                 console=console,
                 transient=True,
+                auto_refresh=False,
             )
 
     @contextmanager
@@ -44,8 +47,25 @@ class Steps:
         if self._progress is None:
             yield self
             return
+        done = threading.Event()
+        redrawing = threading.Thread(target=self._redraw, args=(self._progress, done), daemon=True)
         with self._progress:
-            yield self
+            redrawing.start()
+            try:
+                yield self
+            finally:
+                done.set()
+                redrawing.join()
+
+    def _redraw(self, progress: Progress, done: threading.Event) -> None:
+        """Redraw the live part until it is done.
+
+        Rich would do this in a thread of its own, which can write an older picture after a line that was printed
+        meanwhile, and a step that has ended then stays on the screen.
+        """
+        while not done.wait(_REDRAW_EVERY_SECONDS):
+            with self._drawing:
+                progress.refresh()
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
@@ -60,14 +80,16 @@ class Steps:
 
     def begin(self, name: str) -> Step:
         """A step that is ended by hand."""
-        task = self._progress.add_task(name, total=1) if self._progress is not None else None
+        with self._drawing:  # a new task is drawn at once
+            task = self._progress.add_task(name, total=1) if self._progress is not None else None
         return Step(self, name, task)
 
     def finish(self, name: str, task: TaskID | None, seconds: float, note: str, mark: str) -> None:
         """Take a step off the live part and leave a line of it."""
-        if self._progress is not None and task is not None:
-            self._progress.remove_task(task)
-        self._console.print(f"  {mark} {name:<{_NAME_WIDTH}} {seconds:6.1f} s  [dim]{note}[/]", highlight=False)
+        with self._drawing:
+            if self._progress is not None and task is not None:
+                self._progress.remove_task(task)
+            self._console.print(f"  {mark} {name:<{_NAME_WIDTH}} {seconds:6.1f} s  [dim]{note}[/]", highlight=False)
 
 
 class Step:
