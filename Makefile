@@ -13,10 +13,6 @@ STACK ?=
 STACKS = $(if $(STACK),cyberbullying-$(STAGE)-$(STACK),--all)
 PULL_REQUEST ?=
 PY := .venv/bin/python
-# The CDK's runtime fills the screen with banners about the age of Node; these are the versions it need not mention.
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20,21,23
-export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 20,21,23
-export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 25,26,27
 export PYTHONDONTWRITEBYTECODE :=
 
 help: ## Show this list
