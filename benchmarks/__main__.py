@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # In the checkout: the local stage gives each function a /tmp of its own.
         with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=paths.HOME) as work:
             results, facts = run(options, Path(work), console)
-    except (tweets.BadDataError, harness.MeasuringError, ingest.NotDeliveredError) as error:
+    except (tweets.BadDataError, harness.MeasuringError, ingest.NotDeliveredError, end_to_end.NoVerdictError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     text = report.markdown(results, facts)

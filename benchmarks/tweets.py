@@ -36,11 +36,15 @@ def read(path: Path) -> Rows:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             found = list(csv.DictReader(file))
-        return Rows([row[TEXT] for row in found], [row[LABEL] for row in found])
     except OSError as error:
         raise BadDataError(f"{path} cannot be read: {error.strerror}") from error
-    except (KeyError, UnicodeDecodeError, csv.Error):
-        raise BadDataError(f"{path} is not a CSV file with the columns {TEXT} and {LABEL}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadDataError(f"{path} is not a CSV file: {error}") from None
+    if not found:
+        raise BadDataError(f"{path} has no rows")
+    if any(row.get(TEXT) is None or row.get(LABEL) is None for row in found):
+        raise BadDataError(f"{path} is not a CSV file with the columns {TEXT} and {LABEL} in every row")
+    return Rows([row[TEXT] for row in found], [row[LABEL] for row in found])
 
 
 def split(rows: Rows, seed: int = 7) -> tuple[Rows, list[str]]:

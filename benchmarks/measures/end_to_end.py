@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 SIDES: Final = (OURS, ORIGINAL)
 _FUNCTION: Final = "classify"
 _WARM_UP: Final = 100
-_PATIENCE_SECONDS: Final = 120.0
+PATIENCE_SECONDS: Final = 120.0
+
+
+class NoVerdictError(Exception):
+    """Verdicts did not arrive in time."""
 
 
 class _Prediction(msgspec.Struct):
@@ -119,13 +123,17 @@ def measure(
                 results.add("end_to_end", side, put_and_wait(stage, texts[:number], f"{side}-{place}"))
 
 
-def put_and_wait(stage: LocalStage, texts: Sequence[str], run: str) -> Values:
+def put_and_wait(stage: LocalStage, texts: Sequence[str], run: str, patience: float = PATIENCE_SECONDS) -> Values:
     """Put tweets as fast as the stream takes them, and wait for every verdict.
 
     Args:
         stage: with a classifier that serves.
         texts: of the tweets.
         run: makes the tweets' ids different from those of other runs.
+        patience: seconds to wait for the last verdict.
+
+    Raises:
+        NoVerdictError: a verdict did not arrive.
     """
     events = [TweetEvent(f"{run}-{number}", Tweet(text)) for number, text in enumerate(texts)]
     records = [Outgoing(event.tweet_id, encode(event)) for event in events]
@@ -136,7 +144,7 @@ def put_and_wait(stage: LocalStage, texts: Sequence[str], run: str) -> Values:
         now = time.time()
         put_at.update((record.key, now) for record in batch)
         put(stage.clients["kinesis"], stage.config.physical(TWEET_EVENTS), batch)
-    arrived = reader.wait_for(put_at, started + _PATIENCE_SECONDS)
+    arrived = reader.wait_for(put_at, started + patience)
     latencies = sorted(arrived[key] - put_at[key] for key in put_at)
     return {
         "tweets_per_second": len(texts) / (max(arrived.values()) - started),
@@ -171,7 +179,7 @@ class _Reader:
         arrived: dict[str, float] = {}
         while len(arrived) < len(wanted):
             if time.time() > deadline:
-                raise SystemExit(f"{len(wanted) - len(arrived)} verdicts did not arrive; see .local/logs")
+                raise NoVerdictError(f"{len(wanted) - len(arrived)} verdicts did not arrive; see .local/logs")
             for index, iterator in enumerate(self._iterators):
                 answer = self._kinesis.get_records(ShardIterator=iterator, Limit=2_000)
                 self._iterators[index] = answer["NextShardIterator"]
