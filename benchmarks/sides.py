@@ -6,6 +6,7 @@ Nothing goes over the network: the streams are stand-ins that accept everything 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import time
@@ -86,11 +87,14 @@ class Ours:
 
     def fresh(self) -> None:
         """Load the model anew."""
-        from lambdas.common.streams import StreamWriter  # noqa: PLC0415 - as above
-        from moderation import model  # noqa: PLC0415
-        from moderation.classifier import Classifier  # noqa: PLC0415
+        from lambdas.classify.wiring import load_champion  # noqa: PLC0415 - as above
+        from lambdas.common.streams import StreamWriter  # noqa: PLC0415
+        from moderation.champion import ChampionPointer  # noqa: PLC0415
+        from moderation.model import MANIFEST_FILE  # noqa: PLC0415
 
-        classifier = Classifier(model.load(self._folder), version="1", explain=self._explain)
+        digest = hashlib.sha256((self._folder / MANIFEST_FILE).read_bytes()).hexdigest()
+        pointer = ChampionPointer("1", "s3://artefacts/models/1", digest)
+        classifier = load_champion(self._folder, pointer, explain=self._explain)
         champion = SimpleNamespace(version="1", current=lambda: classifier)
         wired = self._module.service
         self._module.service = type(wired)(  # type: ignore[misc]

@@ -3,6 +3,9 @@
 Readers ignore fields that they do not know and writers only ever add optional ones; anything else takes a new
 ``schema_version``. Encoding and decoding are msgspec's (strict, typed, compiled), so a message that decodes
 is a message to the contract.
+
+The messages are kept from Python's collector of cycles (``gc=False``): thousands of them live at once, none refers to
+another that refers back to it, and looking for that took a quarter of the time of a large batch.
 """
 
 from __future__ import annotations
@@ -48,13 +51,13 @@ class Decision(StrEnum):
     PASS = "pass"  # noqa: S105 - a decision, not a password
 
 
-class Tweet(msgspec.Struct, frozen=True):
+class Tweet(msgspec.Struct, frozen=True, gc=False):
     """The part of an event that the author wrote."""
 
     tweet_text: str
 
 
-class TweetEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+class TweetEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One record of ``tweet_events``."""
 
     tweet_id: Identifier
@@ -65,7 +68,7 @@ class TweetEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str | None = None
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """A piece of the tweet that spoke for its class.
 
     ``weight`` is the piece's contribution to the score of the class, in units of the model's log odds.
@@ -78,7 +81,7 @@ class Reason(msgspec.Struct, frozen=True):
     end: int | None = None
 
 
-class Prediction(msgspec.Struct, frozen=True):
+class Prediction(msgspec.Struct, frozen=True, gc=False):
     """What the model said of one tweet. ``scores`` are calibrated probabilities and sum to one."""
 
     tweet_id: Identifier
@@ -89,7 +92,7 @@ class Prediction(msgspec.Struct, frozen=True):
     reasons: list[Reason] = []
 
 
-class ClassificationEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class ClassificationEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One record of ``tweet_classification``: a verdict."""
 
     schema_version: Literal[1]
