@@ -24,6 +24,18 @@ from benchmarks.measures import end_to_end, ingest, sizes
 from benchmarks.results import Results
 from benchmarks.sides import OURS
 from local import paths
+from moderation.errors import BadArtefactError
+from training_jobs.errors import JobError
+
+FAILURES: Final = (
+    BadArtefactError,
+    JobError,
+    end_to_end.NoVerdictError,
+    harness.MeasuringError,
+    ingest.NotDeliveredError,
+    tweets.BadDataError,
+)
+"""What can go wrong and says itself what to do about it."""
 
 DOCUMENT: Final = Path("docs/benchmarks.md")
 OUT: Final = Path("out")
@@ -133,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # In the checkout: the local stage gives each function a /tmp of its own.
         with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=paths.HOME) as work:
             results, facts = run(options, Path(work), console)
-    except (tweets.BadDataError, harness.MeasuringError, ingest.NotDeliveredError, end_to_end.NoVerdictError) as error:
+    except FAILURES as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     text = report.markdown(results, facts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,8 @@ from pathlib import Path
 from benchmarks import original, study, tweets
 from benchmarks.sides import ORIGINAL, OURS, STUDY
 from moderation import model
-from moderation.labels import Label
-from training_jobs.candidates import CANDIDATES, fit
+from moderation.labels import LABELS, Label
+from training_jobs.candidates import CANDIDATES, LEAST_PER_CLASS, fit
 from training_jobs.local_run import LocalRun
 from training_jobs.train import DEFAULT_SEED
 
@@ -43,21 +44,35 @@ def train(rows: tweets.Rows, work: Path, *, given: Path | None, candidate: str |
         given: an artefact to serve instead of training one.
         candidate: the recipe to serve instead of the one that wins.
         report: told what is going on.
+
+    Raises:
+        BadArtefactError: ``given`` is no artefact.
+        BadDataError: a class has too few rows.
+        JobError: the recipes could not compete on these rows.
     """
     folders = {side: work / side for side in (OURS, STUDY, ORIGINAL)}
+    _check_classes(rows)
+    served = model.load(given).manifest.candidate if given is not None else ""
     report("training the original's model")
     original.train(rows.texts, rows.labels, folders[ORIGINAL])
     report("training the study's pipeline")
     study.train(rows.texts, rows.labels, folders[STUDY])
     if given is not None:
         folders[OURS] = given
-        return Trained(folders, model.load(given).manifest.candidate, "as given")
+        return Trained(folders, served, "as given")
     if candidate is not None:
         report(f"training {candidate}")
         _fit(rows, candidate, folders[OURS])
         return Trained(folders, candidate, "as asked for")
     winner = _compete(rows, work, folders[OURS], report)
     return Trained(folders, winner, f"which won against the other {len(CANDIDATES) - 1} recipes on these rows")
+
+
+def _check_classes(rows: tweets.Rows) -> None:
+    counts = Counter(rows.labels)
+    few = [label for label in LABELS if counts[label] < LEAST_PER_CLASS]
+    if few:
+        raise tweets.BadDataError(f"too few rows to train on of {', '.join(few)}: {LEAST_PER_CLASS} each are needed")
 
 
 def _fit(rows: tweets.Rows, candidate: str, folder: Path) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from moderation.labels import LABELS
+
 SAMPLE: Final = Path("sample/tweets.csv")
 TEXT: Final = "tweet_text"
 LABEL: Final = "cyberbullying_type"
@@ -44,6 +46,9 @@ def read(path: Path) -> Rows:
         raise BadDataError(f"{path} has no rows")
     if any(row.get(TEXT) is None or row.get(LABEL) is None for row in found):
         raise BadDataError(f"{path} is not a CSV file with the columns {TEXT} and {LABEL} in every row")
+    unknown = {row[LABEL] for row in found} - set(LABELS)
+    if unknown:
+        raise BadDataError(f"{path} has classes that no model knows: {', '.join(sorted(unknown)[:5])}")
     return Rows([row[TEXT] for row in found], [row[LABEL] for row in found])
 
 

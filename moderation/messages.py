@@ -5,7 +5,7 @@ Readers ignore fields that they do not know and writers only ever add optional o
 is a message to the contract.
 
 The messages are kept from Python's collector of cycles (``gc=False``): thousands of them live at once, none refers to
-another that refers back to it, and looking for that took a quarter of the time of a large batch.
+another that refers back to it, and looking for that takes the longer the larger the batch is.
 """
 
 from __future__ import annotations

@@ -36,11 +36,15 @@ SIDES: Final = tuple(_TITLES)
 _REMEMBER_NOTHING: Final = (FEATURES, STUDY, ORIGINAL)
 """Those for which it makes no difference what was met before."""
 
-_CALLS: Final = 200
-"""Of a batch of one; fewer of larger ones."""
+_TWEETS: Final = 20_000
+"""That each warm figure is taken from, in so many batches as that makes; fewer of small ones, more of the largest."""
 
-_SLOW_SHARE: Final = 10
-_COLD_STARTS: Final = 5
+_SLOW_TWEETS: Final = 1_000
+_CALLS: Final = (3, 300)
+"""Batches that are timed, at least and at most."""
+
+_COLD_STARTS: Final = {1: 20, 100: 10, 1_000: 3}
+"""How often the model is loaded for a batch of that size; once for larger ones."""
 
 
 class Normaliser:
@@ -120,8 +124,8 @@ def measure(side: str, job: Job, started: float) -> Values:
     for size in job.scale.sizes:
         batches = [texts[first : first + size] for first in range(0, len(texts) - size + 1, size)]
         if side not in _REMEMBER_NOTHING:
-            values[f"cold_{size}_ms"] = _cold(layer, batches, max(1, _COLD_STARTS // len(str(size))))
-        values[f"warm_{size}_ms"] = _warm(layer, batches[: _calls(side, size)], _calls(side, size))
+            values[f"cold_{size}_ms"] = _cold(layer, batches, _COLD_STARTS.get(size, 1))
+        values[f"warm_{size}_ms"] = _warm(layer, batches, _calls(side, size))
     if side == FEATURES:  # what it does is what a word costs that was not met before
         values = {name.replace("warm", "cold"): value for name, value in values.items()}
     return values
@@ -142,8 +146,11 @@ def _open(side: str, job: Job) -> Side:
 
 
 def _calls(side: str, size: int) -> int:
-    """How often a batch is timed: a large one less often, and that of a slow side not more than once."""
-    return max(1, _CALLS // size // (_SLOW_SHARE if side in {STUDY, ORIGINAL} else 1)) if size > 1 else _CALLS
+    """How many batches are timed; of the slow sides, whose rate depends on the size alone, fewer large ones."""
+    least, most = _CALLS
+    if side in {STUDY, ORIGINAL}:
+        return max(1, min(_SLOW_TWEETS // size, most))
+    return max(least, min(_TWEETS // size, most))
 
 
 def _cold(layer: Side, batches: Sequence[Sequence[str]], starts: int) -> float:
@@ -157,11 +164,10 @@ def _cold(layer: Side, batches: Sequence[Sequence[str]], starts: int) -> float:
 
 def _warm(layer: Side, batches: Sequence[Sequence[str]], calls: int) -> float:
     """The median of calls with batches that it has classified before."""
+    batches = batches[:calls]
     for batch in batches:
         layer.prepared(batch)()
-    return statistics.median(
-        milliseconds(layer.prepared(batches[number % len(batches)])) for number in range(max(calls, len(batches)))
-    )
+    return statistics.median(milliseconds(layer.prepared(batches[number % len(batches)])) for number in range(calls))
 
 
 def lines(results: Results) -> Iterator[str]:

@@ -46,9 +46,9 @@ def build(settings: Settings) -> ClassifyService:
 def load_champion(folder: Path, pointer: ChampionPointer, *, explain: bool) -> Classifier:
     """The classifier of an artefact.
 
-    What is in memory by now stays there for as long as the model serves, so the collector of cycles need not look at it
-    again: walking through it takes up to 60 ms at once, and a fifth of the time of large batches. A model that is
-    replaced is freed all the same, since nothing in it refers back to it.
+    What is in memory by now stays there for as long as the model serves, so the collector of cycles need not walk
+    through it again and again: that would be a pause in the middle of a batch. A model that is replaced is freed all
+    the same, since nothing in it refers back to it.
 
     Args:
         folder: of the artefact.

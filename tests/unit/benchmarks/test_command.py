@@ -111,6 +111,27 @@ def test_data_that_cannot_be_used_ends_with_what_is_wrong(
     assert message in capsys.readouterr().err
 
 
+def test_a_folder_without_a_model_is_refused_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["--data", str(ROOT / tweets.SAMPLE), "--model", str(tmp_path)]) == 1
+    assert "manifest.json" in capsys.readouterr().err
+
+
+def test_classes_that_nobody_knows_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "rows.csv"
+    data.write_text("tweet_text,cyberbullying_type\n" + "some words of a tweet,unheard_of\n" * 8)
+    assert command.main(["--data", str(data), "--candidate", "naive_bayes"]) == 1
+    assert "unheard_of" in capsys.readouterr().err
+
+
+def test_too_few_rows_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "rows.csv"
+    data.write_text("tweet_text,cyberbullying_type\n" + "some words of a tweet,age\n" * 8)
+    assert command.main(["--data", str(data)]) == 1
+    assert "too few rows to train on of " in capsys.readouterr().err
+
+
 def test_a_quick_run_is_not_for_the_documentation(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["--quick", "--write-docs"])
