@@ -137,7 +137,7 @@ def measure(side: str, job: Job, started: float) -> Values:
     texts = job.read_texts(job.scale.slow_tweets)
     words = sorted({word.lower() for text in texts for word in text.split() if word.isascii() and word.isalpha()})
     opened.prepared(texts[:1])()
-    values: Values = {}
+    values: Values = {"characters": float(job.scale.characters)}
     for shape in SHAPES:
         taken = []
         for seed in range(TWEETS):
@@ -152,7 +152,13 @@ def lines(results: Results) -> Iterator[str]:
     """A table of the shapes."""
     from benchmarks.results import number, table  # noqa: PLC0415 - processes that measure do without it
 
-    head = ["ms a tweet", TITLES[OURS], "its worst", *(TITLES[side] for side in SIDES if side != OURS)]
+    characters = results.median("adversarial", OURS, "characters") or 0
+    head = [
+        f"ms a tweet of {characters:,.0f} characters",
+        TITLES[OURS],
+        "its worst",
+        *(TITLES[side] for side in SIDES if side != OURS),
+    ]
 
     def cells(shape: str) -> Iterator[str]:
         yield number(results.median("adversarial", OURS, f"{shape}_ms"))
