@@ -26,6 +26,7 @@ from benchmarks.sides import OURS
 from local import paths
 from moderation.errors import BadArtefactError
 from training_jobs.errors import JobError
+from training_jobs.local_run import INTERRUPTED
 
 FAILURES: Final = (
     BadArtefactError,
@@ -148,6 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FAILURES as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     text = report.markdown(results, facts)
     report.write(options.out, text, results, facts, QUICK if options.quick else FULL)
     console.print(text, highlight=False, soft_wrap=True, markup=False)

@@ -11,6 +11,7 @@ from benchmarks import __main__ as command
 from benchmarks import models, original, report, study, tweets
 from benchmarks.job import QUICK
 from benchmarks.results import Results, number
+from local import paths
 from moderation import model
 
 ROOT = Path(__file__).parents[3]
@@ -130,6 +131,19 @@ def test_too_few_rows_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
     data.write_text("tweet_text,cyberbullying_type\n" + "some words of a tweet,age\n" * 8)
     assert command.main(["--data", str(data)]) == 1
     assert "too few rows to train on of " in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_it_quietly_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(paths, "HOME", tmp_path / "home")
+    monkeypatch.setattr(models, "train", interrupted)
+    assert command.main(["--data", str(ROOT / tweets.SAMPLE)]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    assert not list((tmp_path / "home").iterdir())
 
 
 def test_a_quick_run_is_not_for_the_documentation(capsys: pytest.CaptureFixture[str]) -> None:
