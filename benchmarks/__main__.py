@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from benchmarks import harness, machine, models, report, tweets
 from benchmarks.job import FULL, QUICK, Job
-from benchmarks.measures import end_to_end, ingest, sizes
+from benchmarks.measures import end_to_end, ingest, sizes, window_report
 from benchmarks.results import Results
 from benchmarks.sides import OURS
 from local import paths
@@ -35,6 +35,7 @@ FAILURES: Final = (
     harness.MeasuringError,
     ingest.NotDeliveredError,
     tweets.BadDataError,
+    window_report.NoReportError,
 )
 """What can go wrong and says itself what to do about it."""
 
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace, work: Path, console: Console) -> tuple[Resu
     scale = QUICK if options.quick else FULL
     rows, held_out = tweets.split(tweets.read(options.data))
     stages = 0 if options.skip_stages else scale.rounds_of_stages
-    total = harness.steps(scale.rounds) + 1 + stages
+    total = harness.steps(scale.rounds) + 1 + (stages + len(scale.windows) if stages else 0)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     results = Results()
     with Progress(*columns, console=console, transient=True) as progress:
@@ -81,11 +82,8 @@ def run(options: argparse.Namespace, work: Path, console: Console) -> tuple[Resu
         harness.measure(job, work, results, steps.next)
         steps.next("sizes")
         _measure_sizes(job, results, console)
-        for number in range(stages):
-            steps.next(f"round {number + 1} of {stages}: ingest")
-            posts = work / "posts.jsonl"
-            ingest.write_posts(texts, scale.posts, posts)
-            results.add("ingest", OURS, ingest.measure(posts, scale.posts, harness.environment()))
+        if stages:
+            _measure_programs(job, texts, work, results, steps)
     if stages:  # it shows its own progress
         end_to_end.measure(trained.folders, texts[: scale.tweets // 2], scale, results, console.print)
     return results, [
@@ -117,6 +115,20 @@ def _measure_sizes(job: Job, results: Results, console: Console) -> None:
         console.print(f"The size of the packages is left out: {error}", style="yellow")
 
 
+def _measure_programs(job: Job, texts: Sequence[str], work: Path, results: Results, steps: Steps) -> None:
+    """The tweet source and the monitoring's report, each the program that is deployed."""
+    scale = job.scale
+    posts = work / "posts.jsonl"
+    ingest.write_posts(texts, scale.posts, posts)
+    for number in range(scale.rounds_of_stages):
+        steps.next(f"round {number + 1} of {scale.rounds_of_stages}: ingest")
+        results.add("ingest", OURS, ingest.measure(posts, scale.posts, harness.environment()))
+    for size in scale.windows:
+        steps.next(f"report on {size:,} verdicts")
+        window_report.write_window(Path(job.folders[OURS]), texts, size, work / f"window-{size}")
+        results.add("window_report", OURS, window_report.measure(work / f"window-{size}", size, harness.environment()))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -128,7 +140,9 @@ def _parser() -> argparse.ArgumentParser:
         "--candidate", choices=models.servable(), help="serve this recipe instead of the one that wins on the data"
     )
     parser.add_argument("--quick", action="store_true", help="fewer rounds and tweets: to try it, not to quote it")
-    parser.add_argument("--skip-stages", action="store_true", help="leave out the tweet source and the local stage")
+    parser.add_argument(
+        "--skip-stages", action="store_true", help="leave out the tweet source, the monitoring and the local stage"
+    )
     parser.add_argument("--out", type=Path, default=OUT, help=f"folder for the report (default: {OUT})")
     parser.add_argument("--write-docs", action="store_true", help=f"put the report into {DOCUMENT} too")
     return parser

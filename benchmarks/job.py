@@ -23,6 +23,7 @@ class Scale:
         single_tweets: that are handed over one by one.
         characters: of an adversarial tweet.
         posts: that the tweet source delivers.
+        windows: verdicts in a window that the monitoring reports on; each once.
         rounds_of_stages: of what takes its time: the tweet source and the local stage.
     """
 
@@ -33,11 +34,20 @@ class Scale:
     single_tweets: int = 300
     characters: int = 10_000
     posts: int = 50_000
+    windows: tuple[int, ...] = (1_000, 10_000, 100_000)
     rounds_of_stages: int = 3
 
 
 FULL: Final = Scale()
-QUICK: Final = Scale(rounds=2, sizes=(1, 100, 1_000), tweets=2_000, slow_tweets=300, posts=10_000, rounds_of_stages=1)
+QUICK: Final = Scale(
+    rounds=2,
+    sizes=(1, 100, 1_000),
+    tweets=2_000,
+    slow_tweets=300,
+    posts=10_000,
+    windows=(1_000,),
+    rounds_of_stages=1,
+)
 
 
 @dataclass(frozen=True)
@@ -68,4 +78,5 @@ def read(file: Path) -> Job:
     """Read what :meth:`Job.write` wrote."""
     fields = json.loads(file.read_text(encoding="utf-8"))
     scale = fields.pop("scale")
-    return Job(**fields, scale=Scale(**{**scale, "sizes": tuple(scale["sizes"])}))
+    lists = {name: tuple(value) for name, value in scale.items() if isinstance(value, list)}
+    return Job(**fields, scale=Scale(**{**scale, **lists}))

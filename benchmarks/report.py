@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.job import Scale
-from benchmarks.measures import adversarial, end_to_end, ingest, layers, one_tweet, sizes, startup, stream
+from benchmarks.measures import (
+    adversarial,
+    end_to_end,
+    ingest,
+    layers,
+    one_tweet,
+    sizes,
+    startup,
+    stream,
+    window_report,
+)
 from benchmarks.results import Results
 
 SECTIONS: Final = {
@@ -20,6 +30,7 @@ SECTIONS: Final = {
     "sizes": ("Sizes", sizes),
     "adversarial": ("Adversarial tweets", adversarial),
     "ingest": ("The tweet source", ingest),
+    "window_report": ("Monitoring's report", window_report),
     "end_to_end": ("Through the local stage", end_to_end),
 }
 """In the order of the report."""

@@ -13,14 +13,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import psutil
-
-from benchmarks.clock import peak_megabytes
+from benchmarks.clock import watched
 from benchmarks.job import Values
 from benchmarks.sides import OURS, record
 
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.results import Results
 
 _ACCEPTED: Final = {"SequenceNumber": "1", "ShardId": "shardId-000000000000"}
-_LOOK_EVERY: Final = 0.02
+_POLL_SECONDS: Final = 0.02
 
 
 class NotDeliveredError(Exception):
@@ -107,7 +104,7 @@ def measure(posts: Path, number: int, environment: Mapping[str, str] = os.enviro
     """
     state, log = posts.with_suffix(".state"), posts.with_suffix(".log")
     with Stream() as stream, log.open("w+") as errors:
-        serving = threading.Thread(target=stream.serve_forever, kwargs={"poll_interval": _LOOK_EVERY})
+        serving = threading.Thread(target=stream.serve_forever, kwargs={"poll_interval": _POLL_SECONDS})
         serving.start()
         try:
             process = subprocess.Popen(  # noqa: S603 - our own module
@@ -120,7 +117,7 @@ def measure(posts: Path, number: int, environment: Mapping[str, str] = os.enviro
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
             )
-            cpu, memory = _watched(process)
+            cpu, memory = watched(process)
         finally:
             stream.shutdown()
             serving.join()
@@ -130,19 +127,6 @@ def measure(posts: Path, number: int, environment: Mapping[str, str] = os.enviro
     if process.returncode or stream.records != number:
         raise NotDeliveredError(f"{stream.records} of {number} posts were delivered:\n{told}")
     return {"posts_per_second": number / (stream.last - stream.first), "cpu_s": cpu, "memory_mb": memory}
-
-
-def _watched(process: subprocess.Popen[bytes]) -> tuple[float, float]:
-    """Seconds of processor time and the most megabytes that a process took, until it ended."""
-    cpu = memory = 0.0
-    watched = psutil.Process(process.pid)
-    while process.poll() is None:
-        with suppress(psutil.Error, OSError, ValueError):  # it may end between two looks
-            times = watched.cpu_times()
-            cpu = times.user + times.system
-            memory = peak_megabytes(process.pid)
-        time.sleep(_LOOK_EVERY)
-    return cpu, memory
 
 
 def lines(results: Results) -> Iterator[str]:

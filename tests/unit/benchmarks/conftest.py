@@ -18,6 +18,7 @@ TINY = Scale(
     single_tweets=4,
     characters=200,
     posts=700,
+    windows=(300,),
     rounds_of_stages=1,
 )
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import clock, harness
 from benchmarks.job import Job, read
-from benchmarks.measures import adversarial, ingest, layers, sizes
+from benchmarks.measures import adversarial, ingest, layers, sizes, window_report
 from benchmarks.results import NOT_MEASURED, Results
 
 ROOT = Path(__file__).parents[3]
@@ -113,6 +113,23 @@ def test_posts_that_are_missing_are_told_of(tmp_path: Path) -> None:
 def test_a_program_that_fails_is_quoted(tmp_path: Path) -> None:
     with pytest.raises(ingest.NotDeliveredError, match="is no file"):
         ingest.measure(tmp_path / "missing.jsonl", 1)
+
+
+def test_a_window_is_reported_on(job: Job, tmp_path: Path) -> None:
+    (number,) = job.scale.windows
+    window_report.write_window(Path(job.folders["ours"]), job.read_texts(50), number, tmp_path / "window")
+    values = window_report.measure(tmp_path / "window", number)
+    assert list((tmp_path / "window" / "report").iterdir())
+    results = Results()
+    results.add("window_report", "ours", values)
+    (row,) = list(window_report.lines(results))[2:]
+    assert row.startswith("| 300 | ")
+    assert NOT_MEASURED not in row
+
+
+def test_a_report_that_fails_is_quoted(tmp_path: Path) -> None:
+    with pytest.raises(window_report.NoReportError, match=r"the report on 5 verdicts failed:\s*\S"):
+        window_report.measure(tmp_path, 5)
 
 
 def test_models_are_measured_as_they_are_served(job: Job) -> None:
