@@ -44,21 +44,29 @@ OUT: Final = Path("out")
 
 
 class Steps:
-    """The progress bar."""
+    """The progress bar; lines instead where nobody watches one."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress
         self._task: TaskID = progress.add_task("starting", total=total)
         self._begun = False
+        self._told = ""
 
     def say(self, what: str) -> None:
         """Say what is going on, without getting further."""
         self._progress.update(self._task, description=what)
+        self._tell(what)
 
     def next(self, what: str) -> None:
         """Say what comes next; what was said before is done."""
         self._progress.update(self._task, description=what, advance=1 if self._begun else 0)
         self._begun = True
+        self._tell(what)
+
+    def _tell(self, what: str) -> None:
+        if not self._progress.console.is_terminal and what != self._told:
+            self._progress.console.print(what, highlight=False)
+        self._told = what
 
 
 def run(options: argparse.Namespace, work: Path, console: Console) -> tuple[Results, list[str]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
 from benchmarks import __main__ as command
 from benchmarks import models, original, report, study, tweets
@@ -144,6 +147,17 @@ def test_an_interrupt_ends_it_quietly_and_leaves_nothing(
     assert command.main(["--data", str(ROOT / tweets.SAMPLE)]) == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert not list((tmp_path / "home").iterdir())
+
+
+@pytest.mark.parametrize(("watched", "told"), [(False, ["training", "first", "second"]), (True, [])])
+def test_what_is_going_on_is_told_in_lines_where_nobody_watches_a_bar(watched: bool, told: list[str]) -> None:
+    console = Console(file=io.StringIO(), force_terminal=watched)
+    progress = Progress(console=console)  # not started: no bar is drawn
+    steps = command.Steps(progress, total=2)
+    for say, what in ((steps.say, "training"), (steps.say, "training"), (steps.next, "first"), (steps.next, "second")):
+        say(what)
+    assert console.file.getvalue().split() == told  # type: ignore[attr-defined]
+    assert progress.tasks[0].completed == 1
 
 
 def test_a_quick_run_is_not_for_the_documentation(capsys: pytest.CaptureFixture[str]) -> None:
