@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -83,25 +84,22 @@ class Ours:
         self._module = module
         self._folder = folder
         self._explain = explain
+        self._load = module.service.champion._load  # type: ignore[attr-defined]  # noqa: SLF001 - as the function does
         self.fresh()
 
     def fresh(self) -> None:
         """Load the model anew."""
-        from lambdas.classify.wiring import load_champion  # noqa: PLC0415 - as above
-        from lambdas.common.streams import StreamWriter  # noqa: PLC0415
+        from lambdas.common.streams import StreamWriter  # noqa: PLC0415 - as above
         from moderation.champion import ChampionPointer  # noqa: PLC0415
         from moderation.model import MANIFEST_FILE  # noqa: PLC0415
 
         digest = hashlib.sha256((self._folder / MANIFEST_FILE).read_bytes()).hexdigest()
         pointer = ChampionPointer("1", "s3://artefacts/models/1", digest)
-        classifier = load_champion(self._folder, pointer, explain=self._explain)
-        champion = SimpleNamespace(version="1", current=lambda: classifier)
-        wired = self._module.service
-        self._module.service = type(wired)(  # type: ignore[misc]
-            champion,
-            StreamWriter(AcceptsEverything(), "verdicts"),  # type: ignore[arg-type]
-            wired.parking,
-            wired.meter,
+        classifier = replace(self._load(self._folder, pointer), explain=self._explain)
+        self._module.service = replace(  # type: ignore[misc]
+            self._module.service,
+            champion=SimpleNamespace(version="1", current=lambda: classifier),
+            verdicts=StreamWriter(AcceptsEverything(), "verdicts"),  # type: ignore[arg-type]
         )
 
     def prepared(self, texts: Sequence[str]) -> Call:

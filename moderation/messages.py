@@ -4,8 +4,8 @@ Readers ignore fields that they do not know and writers only ever add optional o
 ``schema_version``. Encoding and decoding are msgspec's (strict, typed, compiled), so a message that decodes
 is a message to the contract.
 
-The messages are kept from Python's collector of cycles (``gc=False``): thousands of them live at once, none refers to
-another that refers back to it, and looking for that takes the longer the larger the batch is.
+What messages consist of is kept from Python's collector of cycles (``gc=False``): there are thousands of them at once,
+none refers to another that refers back to it, and looking for that takes the longer the larger the batch is.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Tweet(msgspec.Struct, frozen=True, gc=False):
     tweet_text: str
 
 
-class TweetEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class TweetEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """One record of ``tweet_events``."""
 
     tweet_id: Identifier
@@ -92,7 +92,7 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
     reasons: list[Reason] = []
 
 
-class ClassificationEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
+class ClassificationEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One record of ``tweet_classification``: a verdict."""
 
     schema_version: Literal[1]
