@@ -97,10 +97,18 @@ def run(options: argparse.Namespace, work: Path, console: Console) -> tuple[Resu
     return results, [
         f"Medians of {scale.rounds} rounds ({scale.rounds_of_stages} of the tweet source and of the local stage).",
         f"The model that served is `{trained.candidate}`, {trained.why}.",
-        f"All sides learned from the same {len(rows.texts):,} rows of `{options.data.name}`.",
-        f"The {len(texts):,} tweets are distinct and in no training data: {_pieces(texts):,} distinct pieces of text.",
+        _lesson(options, len(rows.texts)),
+        f"The {len(texts):,} tweets are distinct: {_pieces(texts):,} distinct pieces of text.",
         f"Machine: {machine.describe()}; {busy}.",
     ]
+
+
+def _lesson(options: argparse.Namespace, rows: int) -> str:
+    """What the models were trained on, in a sentence."""
+    learned = f"learned from the same {rows:,} rows of `{options.data.name}`"
+    if options.model is None:
+        return f"All sides {learned}, in which none of the tweets is that they classify."
+    return f"The other two {learned}; what the model that was given has seen of the tweets is not known."
 
 
 def _pieces(texts: Sequence[str]) -> int:

@@ -36,7 +36,7 @@ SIDES: Final = tuple(_TITLES)
 _REMEMBER_NOTHING: Final = (FEATURES, STUDY, ORIGINAL)
 """Those for which it makes no difference what was met before."""
 
-_TWEETS: Final = 20_000
+_TWEETS: Final = 10_000
 """That each warm figure is taken from, in so many batches as that makes; fewer of small ones, more of the largest."""
 
 _SLOW_TWEETS: Final = 1_000
@@ -164,10 +164,10 @@ def _cold(layer: Side, batches: Sequence[Sequence[str]], starts: int) -> float:
 
 def _warm(layer: Side, batches: Sequence[Sequence[str]], calls: int) -> float:
     """The median of calls with batches that it has classified before."""
-    batches = batches[:calls]
-    for batch in batches:
-        layer.prepared(batch)()
-    return statistics.median(milliseconds(layer.prepared(batches[number % len(batches)])) for number in range(calls))
+    prepared = [layer.prepared(batch) for batch in batches[:calls]]
+    for call in prepared:
+        call()
+    return statistics.median(milliseconds(prepared[number % len(prepared)]) for number in range(calls))
 
 
 def lines(results: Results) -> Iterator[str]:

@@ -180,6 +180,17 @@ def test_the_recipe_that_is_asked_for_is_served(tmp_path: Path, monkeypatch: pyt
     assert learned == [("original", 450), ("study", 450)] * 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "All sides learned from the same 450 rows of `tweets.csv`, in which none of the tweets is"),
+        (["--model", "out/model"], "The other two learned from the same 450 rows of `tweets.csv`; what the model"),
+    ],
+)
+def test_the_report_says_what_was_learned_from_what(arguments: list[str], said: str) -> None:
+    assert command._lesson(command._parser().parse_args(arguments), 450).startswith(said)
+
+
 def test_baselines_that_cannot_be_served_are_not_offered() -> None:
     assert "nearest_neighbours" not in models.servable()
     assert "stack" in models.servable()
