@@ -107,7 +107,7 @@ def _lesson(options: argparse.Namespace, rows: int) -> str:
     """What the models were trained on, in a sentence."""
     learned = f"learned from the same {rows:,} rows of `{options.data.name}`"
     if options.model is None:
-        return f"All sides {learned}, in which none of the tweets is that they classify."
+        return f"All sides {learned}, none of which is among the tweets that they classify."
     return f"The other two {learned}; what the model that was given has seen of the tweets is not known."
 
 

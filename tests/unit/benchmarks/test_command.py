@@ -183,7 +183,7 @@ def test_the_recipe_that_is_asked_for_is_served(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "All sides learned from the same 450 rows of `tweets.csv`, in which none of the tweets is"),
+        ([], "All sides learned from the same 450 rows of `tweets.csv`, none of which is among"),
         (["--model", "out/model"], "The other two learned from the same 450 rows of `tweets.csv`; what the model"),
     ],
 )
