@@ -82,8 +82,9 @@ scan-images: setup ## Build the images and look for known vulnerabilities in the
 workflows: setup ## Check the workflows of GitHub Actions
 	@.venv/bin/zizmor --offline --quiet --strict-collection .github
 
-bench: setup ## Measure speed and memory beside the original handler
-	@$(PY) -m benchmarks --data "$(DATA)"
+bench: setup ## Measure speed, memory and sizes beside others (DATA=file.csv CANDIDATE=stack MODEL=folder QUICK=1 DOCS=1)
+	@$(PY) -m benchmarks --data "$(DATA)" $(if $(CANDIDATE),--candidate $(CANDIDATE)) $(if $(MODEL),--model "$(MODEL)") \
+		$(if $(QUICK),--quick) $(if $(DOCS),--write-docs)
 
 requirements: setup ## Compile every requirements file from its .in file
 	@scripts/compile-requirements.sh

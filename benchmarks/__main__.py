@@ -1,158 +1,192 @@
-"""Measures this project's classifier beside the original's handler, in the same run: ``make bench``.
+"""Measures speed, memory and size beside the published study's pipeline and the original's handler: ``make bench``.
 
-Each figure is the median of several rounds, each in a fresh process, the two sides taking turns so that a machine that
-slows down slows both. The tweets are the sample's, or those of ``--data``.
+All models are trained on three quarters of the rows of --data and measured on the rest, in the same run. Each figure is
+the median of several rounds, each in a fresh process with one thread, the sides taking turns so that a machine that
+slows down slows all. The report is printed and written to --out, as Markdown and, with every round's figures, as JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks import end_to_end, machine, original, tweets
+from benchmarks import harness, machine, models, report, tweets
+from benchmarks.job import FULL, QUICK, Job
+from benchmarks.measures import end_to_end, ingest, sizes, window_report
+from benchmarks.results import Results
+from benchmarks.sides import OURS
 from local import paths
+from moderation.errors import BadArtefactError
+from training_jobs.errors import JobError
+from training_jobs.local_run import INTERRUPTED
 
-SIDES: Final = ("ours", "original")
-THROUGHPUT_TWEETS: Final = 5_000
-SLOW_TWEETS: Final = 1_000
-"""The original is measured on fewer tweets; its rate does not depend on how many there are."""
+FAILURES: Final = (
+    BadArtefactError,
+    JobError,
+    end_to_end.NoVerdictError,
+    harness.MeasuringError,
+    ingest.NotDeliveredError,
+    tweets.BadDataError,
+    window_report.NoReportError,
+)
+"""What can go wrong and says itself what to do about it."""
 
-ROWS: Final[dict[tuple[str, str], str]] = {
-    ("cold_start", "seconds"): "cold start: import, load, first verdict (s)",
-    ("cold_start", "megabytes"): "memory after the first verdict (MB)",
-    ("one_tweet", "median_ms"): "one tweet a batch, median (ms)",
-    ("one_tweet", "p99_ms"): "one tweet a batch, 99th percentile (ms)",
-    ("batches", "tweets_per_second"): "batches of 200, one core, no network (tweets/s)",
-    ("batches", "megabytes"): "memory after that (MB)",
-    ("end_to_end", "tweets_per_second"): "local stage, from put to verdict (tweets/s)",
-    ("end_to_end", "p99_seconds"): "local stage, from put to verdict, 99th percentile (s)",
-}
-
-
-@dataclass
-class Results:
-    """Every value taken, by side, measurement and name."""
-
-    values: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
-
-    def add(self, side: str, what: str, result: dict[str, float]) -> None:
-        """Keep the results of one round."""
-        for name, value in result.items():
-            self.values.setdefault((side, what, name), []).append(value)
-
-    def median(self, side: str, what: str, name: str) -> float | None:
-        """The median over the rounds, or None if it was not measured."""
-        taken = self.values.get((side, what, name))
-        return statistics.median(taken) if taken else None
-
-    def lines(self) -> Iterator[str]:
-        """A Markdown table."""
-        yield "| | this project | the original's handler |"
-        yield "|---|---:|---:|"
-        for (what, name), title in ROWS.items():
-            cells = [self.median(side, what, name) for side in SIDES]
-            if any(cell is not None for cell in cells):
-                yield f"| {title} | {' | '.join('not measured' if cell is None else _number(cell) for cell in cells)} |"
+DOCUMENT: Final = Path("docs/benchmarks.md")
+OUT: Final = Path("out")
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits either way
+class Steps:
+    """The progress bar; lines instead where nobody watches one."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._task: TaskID = progress.add_task("starting", total=total)
+        self._begun = False
+        self._told = ""
+
+    def say(self, what: str) -> None:
+        """Say what is going on, without getting further."""
+        self._progress.update(self._task, description=what)
+        self._tell(what)
+
+    def next(self, what: str) -> None:
+        """Say what comes next; what was said before is done."""
+        self._progress.update(self._task, description=what, advance=1 if self._begun else 0)
+        self._begun = True
+        self._tell(what)
+
+    def _tell(self, what: str) -> None:
+        if not self._progress.console.is_terminal and what != self._told:
+            self._progress.console.print(what, highlight=False)
+        self._told = what
 
 
-def run_child(side: str, what: str, folder: Path, texts: Path) -> dict[str, float]:
-    """Take one measurement in a process of its own."""
-    done = subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", "benchmarks.child", side, what, str(folder), str(texts)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"measuring {what} of {side} failed:\n{done.stderr}")
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
+def run(options: argparse.Namespace, work: Path, console: Console) -> tuple[Results, list[str]]:
+    """Train the models and take every measurement.
 
-
-def measure(options: argparse.Namespace, work: Path, console: Console) -> Results:
-    """Train both models, then take every measurement as often as asked for."""
-    texts, labels = tweets.read(options.data)
-    folders = {"ours": options.model or work / "ours", "original": work / "original"}
-    console.print("training both models", style="dim")
-    if options.model is None:
-        _train_ours(options.data, folders["ours"])
-    original.train(texts, labels, folders["original"])
+    Returns:
+        The figures, and what was measured, how and where, in sentences.
+    """
+    scale = QUICK if options.quick else FULL
+    rows, held_out = tweets.split(tweets.read(options.data))
+    stages = 0 if options.skip_stages else scale.rounds_of_stages
+    total = harness.steps(scale.rounds) + 1 + (stages + len(scale.windows) if stages else 0)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     results = Results()
-    files = {}
-    for side, number in (("ours", THROUGHPUT_TWEETS), ("original", SLOW_TWEETS)):
-        files[side] = work / f"{side}.json"
-        files[side].write_text(json.dumps(tweets.distinct(texts, number)))
-    steps = [
-        (what, side) for _ in range(options.rounds) for what in ("cold_start", "one_tweet", "batches") for side in SIDES
+    with Progress(*columns, console=console, transient=True) as progress:
+        steps = Steps(progress, total)
+        trained = models.train(rows, work, given=options.model, candidate=options.candidate, report=steps.say)
+        texts = tweets.distinct(held_out, max(scale.tweets, *scale.sizes))
+        job = Job({side: str(folder) for side, folder in trained.folders.items()}, _written(texts, work), scale)
+        busy = machine.load()
+        harness.measure(job, work, results, steps.next)
+        steps.next("sizes")
+        _measure_sizes(job, results, console)
+        if stages:
+            _measure_programs(job, texts, work, results, steps)
+    if stages:  # it shows its own progress
+        end_to_end.measure(trained.folders, texts[: scale.tweets // 2], scale, results, console.print)
+    return results, [
+        f"Medians of {scale.rounds} rounds ({scale.rounds_of_stages} of the tweet source and of the local stage).",
+        f"The model that served is `{trained.candidate}`, {trained.why}.",
+        _lesson(options, len(rows.texts)),
+        f"The {len(texts):,} tweets are distinct: {_pieces(texts):,} distinct pieces of text.",
+        f"Machine: {machine.describe()}; {busy}.",
     ]
-    with Progress(console=console, transient=True) as progress:
-        for what, side in progress.track(steps, description="in a process of its own"):
-            results.add(side, what, run_child(side, what, folders[side], files[side]))
-    if not options.skip_end_to_end:
-        measure_end_to_end(folders, tweets.distinct(texts, THROUGHPUT_TWEETS), options.rounds, results)
-    return results
 
 
-def measure_end_to_end(folders: dict[str, Path], texts: Sequence[str], rounds: int, results: Results) -> None:
-    """Both handlers, one after the other, in the same place of the same local stage."""
-    with end_to_end.running_stage() as stage:
-        for side, serve in (("ours", end_to_end.serve_ours), ("original", end_to_end.serve_original)):
-            serve(stage, folders[side])
-            end_to_end.measure(stage, texts[:100], f"{side}-warm")
-            for number in range(rounds):
-                results.add(side, "end_to_end", end_to_end.measure(stage, texts, f"{side}-{number}"))
+def _lesson(options: argparse.Namespace, rows: int) -> str:
+    """What the models were trained on, in a sentence."""
+    learned = f"learned from the same {rows:,} rows of `{options.data.name}`"
+    if options.model is None:
+        return f"All sides {learned}, none of which is among the tweets that they classify."
+    return f"The other two {learned}; what the model that was given has seen of the tweets is not known."
 
 
-def _train_ours(data: Path, folder: Path) -> None:
-    done = subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", "training_jobs.local_run", "--data", str(data), "--out", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
+def _pieces(texts: Sequence[str]) -> int:
+    """How many distinct strings stand between the spaces of tweets."""
+    return len({piece for text in texts for piece in text.split()})
+
+
+def _written(texts: Sequence[str], work: Path) -> str:
+    file = work / "texts.json"
+    file.write_text(json.dumps(texts))
+    return str(file)
+
+
+def _measure_sizes(job: Job, results: Results, console: Console) -> None:
+    for side in sizes.SIDES:
+        results.add("sizes", side, sizes.measure(side, job))
+    try:
+        results.add("sizes", OURS, sizes.packages())
+    except sizes.NotInstalledError as error:
+        console.print(f"The size of the packages is left out: {error}", style="yellow")
+
+
+def _measure_programs(job: Job, texts: Sequence[str], work: Path, results: Results, steps: Steps) -> None:
+    """The tweet source and the monitoring's report, each the program that is deployed."""
+    scale = job.scale
+    posts = work / "posts.jsonl"
+    ingest.write_posts(texts, scale.posts, posts)
+    for number in range(scale.rounds_of_stages):
+        steps.next(f"round {number + 1} of {scale.rounds_of_stages}: ingest")
+        results.add("ingest", OURS, ingest.measure(posts, scale.posts, harness.environment()))
+    for size in scale.windows:
+        steps.next(f"report on {size:,} verdicts")
+        window_report.write_window(Path(job.folders[OURS]), texts, size, work / f"window-{size}")
+        results.add("window_report", OURS, window_report.measure(work / f"window-{size}", size, harness.environment()))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    if done.returncode:
-        raise SystemExit(f"training failed:\n{done.stdout}{done.stderr}")
+    parser.add_argument("--data", type=Path, default=tweets.SAMPLE, help="labelled tweets (default: the sample)")
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument("--model", type=Path, help="serve this artefact instead of training one")
+    model.add_argument(
+        "--candidate", choices=models.servable(), help="serve this recipe instead of the one that wins on the data"
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and tweets: to try it, not to quote it")
+    parser.add_argument(
+        "--skip-stages", action="store_true", help="leave out the tweet source, the monitoring and the local stage"
+    )
+    parser.add_argument("--out", type=Path, default=OUT, help=f"folder for the report (default: {OUT})")
+    parser.add_argument("--write-docs", action="store_true", help=f"put the report into {DOCUMENT} too")
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--data", type=Path, default=tweets.SAMPLE, help="tweets to train on and to score")
-    parser.add_argument("--model", type=Path, help="serve this artefact instead of training one")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each measurement (default: 5)")
-    parser.add_argument("--skip-end-to-end", action="store_true", help="leave the local stage out")
-    parser.add_argument("--out", type=Path, help="write the table to this file too, as Markdown")
+    parser = _parser()
     options = parser.parse_args(arguments)
+    if options.quick and options.write_docs:
+        parser.error("--write-docs needs a full run")
     console = Console()
-    # In the checkout: the local stage gives each function a /tmp of its own.
-    with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=paths.HOME) as work:
-        results = measure(options, Path(work), console)
-    report = "\n".join(
-        [
-            *results.lines(),
-            "",
-            f"Medians of {options.rounds} rounds, tweets from `{options.data.name}`.",
-            machine.describe(),
-        ]
-    )
-    console.print(report, highlight=False, soft_wrap=True)
-    if options.out:
-        options.out.write_text(report + "\n")
+    paths.HOME.mkdir(exist_ok=True)
+    try:
+        # In the checkout: the local stage gives each function a /tmp of its own.
+        with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=paths.HOME) as work:
+            results, facts = run(options, Path(work), console)
+    except FAILURES as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    text = report.markdown(results, facts)
+    report.write(options.out, text, results, facts, QUICK if options.quick else FULL)
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
+    if options.write_docs:
+        report.place(DOCUMENT, text)
     return 0
 
 

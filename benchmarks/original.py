@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,8 @@ def train(texts: Sequence[str], labels: Sequence[str], folder: Path) -> None:
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415
 
+    # It warns of pickles. The original used one; nobody but this process writes the one that is loaded here.
+    logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
     pipeline = make_pipeline(CountVectorizer(preprocessor=None), LogisticRegression(max_iter=300))
     pipeline.fit([clean(text) for text in texts], list(labels))
     mlflow.sklearn.save_model(pipeline, str(folder), serialization_format="cloudpickle")

@@ -3,6 +3,9 @@
 Readers ignore fields that they do not know and writers only ever add optional ones; anything else takes a new
 ``schema_version``. Encoding and decoding are msgspec's (strict, typed, compiled), so a message that decodes
 is a message to the contract.
+
+What messages consist of is kept from Python's collector of cycles (``gc=False``): there are thousands of them at once,
+none refers to another that refers back to it, and looking for that takes the longer the larger the batch is.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ class Decision(StrEnum):
     PASS = "pass"  # noqa: S105 - a decision, not a password
 
 
-class Tweet(msgspec.Struct, frozen=True):
+class Tweet(msgspec.Struct, frozen=True, gc=False):
     """The part of an event that the author wrote."""
 
     tweet_text: str
@@ -65,7 +68,7 @@ class TweetEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str | None = None
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """A piece of the tweet that spoke for its class.
 
     ``weight`` is the piece's contribution to the score of the class, in units of the model's log odds.
@@ -78,7 +81,7 @@ class Reason(msgspec.Struct, frozen=True):
     end: int | None = None
 
 
-class Prediction(msgspec.Struct, frozen=True):
+class Prediction(msgspec.Struct, frozen=True, gc=False):
     """What the model said of one tweet. ``scores`` are calibrated probabilities and sum to one."""
 
     tweet_id: Identifier

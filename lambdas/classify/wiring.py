@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
@@ -30,7 +31,12 @@ def build(settings: Settings) -> ClassifyService:
     kinesis: KinesisClient = make_client("kinesis")
 
     def load(folder: Path, pointer: ChampionPointer) -> Classifier:
-        return Classifier(model.load(folder, sha256=pointer.sha256), version=pointer.version, explain=settings.explain)
+        loaded = model.load(folder, sha256=pointer.sha256)
+        # What is in memory by now stays for as long as the model serves. Python's collector of cycles need not walk
+        # through it again and again: that would be a pause in the middle of a batch. A model that is replaced is freed
+        # all the same, since nothing in it refers back to it.
+        gc.freeze()
+        return Classifier(loaded, version=pointer.version, explain=settings.explain)
 
     champion = ChampionCache(
         ParameterPointer(ssm, settings.champion_parameter),

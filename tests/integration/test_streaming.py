@@ -9,9 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
 from typing import Any
 
+import pytest
+
+from benchmarks.measures import end_to_end
 from local import aws, paths
 from local.poller.checkpoints import Checkpoints
 from local.poller.destination import BucketDestination
@@ -215,6 +219,17 @@ def _versions(stage: Stage, ids: list[str]) -> set[str]:
 def _deliveries(stage: Stage, ids: list[str]) -> set[int]:
     verdicts = stage.verdicts()
     return {len(verdicts[tweet]) for tweet in ids}
+
+
+def test_the_benchmark_waits_for_every_verdict(stage: Stage) -> None:
+    texts = [f"{HARMLESS_TEXT} number {number}" for number in range(50)]
+    measured = end_to_end.put_and_wait(stage.local, texts, f"bench-{uuid.uuid4().hex[:8]}")
+    assert measured["tweets_per_second"] > 0
+    assert 0 <= measured["p99_seconds"] < end_to_end.PATIENCE_SECONDS
+    stage.point_to()
+    stage.local.host.forget()
+    with pytest.raises(end_to_end.NoVerdictError, match="1 verdicts did not arrive"):
+        end_to_end.put_and_wait(stage.local, texts[:1], f"bench-{uuid.uuid4().hex[:8]}", patience=1.0)
 
 
 def _issued(stage: Stage) -> int:

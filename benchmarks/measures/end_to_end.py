@@ -7,14 +7,16 @@ rests, because the original has none.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from benchmarks.job import Scale, Values
+from benchmarks.sides import ORIGINAL, OURS
 from cdk_app.stages import ALIAS, TWEET_CLASSIFICATION, TWEET_EVENTS
 from local import paths
 from local.display import Display
@@ -25,8 +27,17 @@ from moderation.champion import ChampionPointer, write_pointer
 from moderation.messages import Tweet, TweetEvent, encode
 from moderation.model import ARRAYS_FILE, MANIFEST_FILE
 
+if TYPE_CHECKING:
+    from benchmarks.results import Results
+
+SIDES: Final = (OURS, ORIGINAL)
 _FUNCTION: Final = "classify"
-_PATIENCE_SECONDS: Final = 120.0
+_WARM_UP: Final = 100
+PATIENCE_SECONDS: Final = 120.0
+
+
+class NoVerdictError(Exception):
+    """Verdicts did not arrive in time."""
 
 
 class _Prediction(msgspec.Struct):
@@ -91,13 +102,38 @@ def serve_original(stage: LocalStage, folder: Path) -> None:
     stage.host.forget()
 
 
-def measure(stage: LocalStage, texts: Sequence[str], run: str) -> dict[str, float]:
+def measure(
+    folders: Mapping[str, Path], texts: Sequence[str], scale: Scale, results: Results, step: Callable[[str], None]
+) -> None:
+    """Both handlers, one after the other, in the same place of the same local stage.
+
+    Args:
+        folders: of the models, in the checkout: the local stage gives each function a ``/tmp`` of its own.
+        texts: distinct tweets.
+        scale: how much to measure.
+        results: gets the figures.
+        step: told what comes next, once per round.
+    """
+    with running_stage() as stage:
+        for side, serve, number in ((OURS, serve_ours, len(texts)), (ORIGINAL, serve_original, scale.slow_tweets)):
+            serve(stage, folders[side])
+            put_and_wait(stage, texts[:_WARM_UP], f"{side}-warm")
+            for place in range(scale.rounds_of_stages):
+                step(f"round {place + 1} of {scale.rounds_of_stages}: end_to_end, {side}")
+                results.add("end_to_end", side, put_and_wait(stage, texts[:number], f"{side}-{place}"))
+
+
+def put_and_wait(stage: LocalStage, texts: Sequence[str], run: str, patience: float = PATIENCE_SECONDS) -> Values:
     """Put tweets as fast as the stream takes them, and wait for every verdict.
 
     Args:
         stage: with a classifier that serves.
         texts: of the tweets.
         run: makes the tweets' ids different from those of other runs.
+        patience: seconds to wait for the last verdict.
+
+    Raises:
+        NoVerdictError: a verdict did not arrive.
     """
     events = [TweetEvent(f"{run}-{number}", Tweet(text)) for number, text in enumerate(texts)]
     records = [Outgoing(event.tweet_id, encode(event)) for event in events]
@@ -108,12 +144,21 @@ def measure(stage: LocalStage, texts: Sequence[str], run: str) -> dict[str, floa
         now = time.time()
         put_at.update((record.key, now) for record in batch)
         put(stage.clients["kinesis"], stage.config.physical(TWEET_EVENTS), batch)
-    arrived = reader.wait_for(put_at, started + _PATIENCE_SECONDS)
+    arrived = reader.wait_for(put_at, started + patience)
     latencies = sorted(arrived[key] - put_at[key] for key in put_at)
     return {
         "tweets_per_second": len(texts) / (max(arrived.values()) - started),
         "p99_seconds": latencies[int(len(latencies) * 0.99)],
     }
+
+
+def lines(results: Results) -> Iterator[str]:
+    """A table of the two sides that are handlers."""
+    rows = {
+        "tweets_per_second": "from put to verdict (tweets/s)",
+        "p99_seconds": "from put to verdict, 99th percentile (s)",
+    }
+    yield from results.table("end_to_end", SIDES, rows)
 
 
 class _Reader:
@@ -134,7 +179,7 @@ class _Reader:
         arrived: dict[str, float] = {}
         while len(arrived) < len(wanted):
             if time.time() > deadline:
-                raise SystemExit(f"{len(wanted) - len(arrived)} verdicts did not arrive; see .local/logs")
+                raise NoVerdictError(f"{len(wanted) - len(arrived)} verdicts did not arrive; see .local/logs")
             for index, iterator in enumerate(self._iterators):
                 answer = self._kinesis.get_records(ShardIterator=iterator, Limit=2_000)
                 self._iterators[index] = answer["NextShardIterator"]
