@@ -71,7 +71,7 @@ def ours(folder: Path) -> Handler:
     champion = SimpleNamespace(version="1", current=lambda: classifier)
     writer = StreamWriter(AcceptsEverything(), "verdicts")  # type: ignore[arg-type]
     wired = module.service
-    module.service = type(wired)(champion, writer, wired.parking, wired.meter)  # type: ignore[misc]
+    module.service = type(wired)(champion, writer, wired.parking, wired.meter, wired.traces)  # type: ignore[misc]
     handler: Handler = module.handler
     return handler
 

@@ -287,6 +287,7 @@ class StageConfig:
         permissions_boundary: name of a managed policy put on every role, or None.
         daily_warning_quota: most warnings a day; the rest is held back, with an alarm.
         iterator_age_alarm_seconds: how far behind a consumer may fall.
+        trace_share: share of the tweets whose way is traced, 0 to 1. A traced tweet costs X-Ray's price of a trace.
         delivery: who may deliver the stage from GitHub, or None.
     """
 
@@ -301,6 +302,7 @@ class StageConfig:
     permissions_boundary: str | None = None
     daily_warning_quota: int = 10_000
     iterator_age_alarm_seconds: int = 300
+    trace_share: float = 0.01
     streams: StreamSettings = field(default_factory=StreamSettings)
     classify: FunctionSettings = field(
         default_factory=lambda: FunctionSettings(memory_mb=1024, timeout_seconds=60, concurrency=20)
@@ -320,6 +322,8 @@ class StageConfig:
             raise StageError(f"{self.name}: data cannot be kept and deleted at once")
         if self.training.launcher is JobLauncher.LOCAL_QUEUE and self.account != EMULATOR_ACCOUNT:
             raise StageError(f"{self.name}: nothing serves the queue of jobs in an account of AWS")
+        if not 0 <= self.trace_share <= 1:
+            raise StageError(f"{self.name}: trace_share is {self.trace_share}; a share is between 0 and 1")
         shards = self.streams.shards
         for function in (self.classify, self.warn):
             if shards and function.concurrency is not None:

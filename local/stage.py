@@ -225,6 +225,6 @@ def _stacks(folder: Any) -> list[str]:
 
 def _clear_old_logs() -> None:
     """Begin this run's logs anew; an older run's are of no use once there is a newer one."""
-    for file in paths.LOGS.rglob("*.log"):
+    for file in (*paths.LOGS.rglob("*.log"), *paths.LOGS.rglob("*.jsonl")):
         file.unlink(missing_ok=True)
     paths.LOGS.mkdir(parents=True, exist_ok=True)

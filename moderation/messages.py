@@ -55,7 +55,7 @@ class Tweet(msgspec.Struct, frozen=True):
 
 
 class TweetEvent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One record of ``tweet_events``."""
+    """One record of ``tweet_events``. ``trace`` is the context of the tweet's trace, see ``moderation/tracing.py``."""
 
     tweet_id: Identifier
     tweet: Tweet
@@ -63,6 +63,7 @@ class TweetEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     created_at: str | None = None
     lang: str | None = None
     source: str | None = None
+    trace: str | None = None
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -90,7 +91,7 @@ class Prediction(msgspec.Struct, frozen=True):
 
 
 class ClassificationEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One record of ``tweet_classification``: a verdict."""
+    """One record of ``tweet_classification``: a verdict. ``trace`` goes on with that of the tweet."""
 
     schema_version: Literal[1]
     model: str
@@ -100,6 +101,7 @@ class ClassificationEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_on
     author_id: str | None = None
     source: str | None = None
     tweeted_at: str | None = None
+    trace: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse verdicts that leave a class without a score."""

@@ -117,6 +117,7 @@ class StreamingStack(Stack):
                 "CHAMPION_PARAMETER": storage.champion.parameter_name,
                 "FAILED_RECORDS_BUCKET": self._failed_records.bucket_name,
                 "CHAMPION_REFRESH_SECONDS": str(CHAMPION_REFRESH_SECONDS),
+                "TRACE_SHARE": str(self._stage.trace_share),
                 "EXPLAIN": "true",
             },
         )

@@ -36,7 +36,9 @@ from lambdas.classify.service import ClassifyService
 from lambdas.common.parking import Parking
 from lambdas.common.streams import StreamWriter
 from lambdas.common.telemetry import meter
+from lambdas.common.tweet_traces import TweetTraces
 from moderation.classifier import Classifier
+from moderation.tracing import Place
 from tests.fakes.artefact import keyword_model
 from tests.fakes.aws import FakeKinesis, FakeS3
 
@@ -47,7 +49,9 @@ class Champion:
 
 kinesis = FakeKinesis()
 parking = Parking(FakeS3(), "b", "classify", meter)
-module.service = ClassifyService(Champion(), StreamWriter(kinesis, "s"), parking, meter)
+module.service = ClassifyService(
+    Champion(), StreamWriter(kinesis, "s"), parking, meter, TweetTraces("dev", Place.TWEET_PUT, Place.CLASSIFY, 1.0)
+)
 """
 
 WARN_SCRIPT = """
@@ -56,16 +60,20 @@ from types import SimpleNamespace
 import lambdas.warn.handler as module
 from lambdas.common.parking import Parking
 from lambdas.common.telemetry import meter
+from lambdas.common.tweet_traces import TweetTraces
 from lambdas.warn.engine import Engine
 from lambdas.warn.service import WarnService
 from moderation.effects import DEFAULT_POLICY, Effect
+from moderation.tracing import Place
 from tests.fakes.aws import FakeS3
 from tests.fakes.warning import MemoryLedger, MemorySink
 
 sinks = (MemorySink("notifications", [Effect.NOTIFY]), MemorySink("events", [Effect.ANNOUNCE_FLAGGED]))
 sinks[1].broken = True
 engine = Engine(DEFAULT_POLICY, MemoryLedger(), sinks, meter)
-module.service = WarnService(engine, Parking(FakeS3(), "b", "w", meter), meter)
+module.service = WarnService(
+    engine, Parking(FakeS3(), "b", "w", meter), meter, TweetTraces("dev", Place.VERDICT_PUT, Place.WARN, 1.0)
+)
 """
 
 INVOKE = """
