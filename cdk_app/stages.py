@@ -13,7 +13,7 @@ from typing import Final
 
 PRODUCT: Final = "cyberbullying"
 
-FUNCTIONS: Final = ("classify", "warn")
+FUNCTIONS: Final = ("classify", "warn", "withdraw")
 """The Lambda functions of the streaming stack."""
 
 ALIAS: Final = "live"
@@ -288,6 +288,8 @@ class StageConfig:
         daily_warning_quota: most warnings a day; the rest is held back, with an alarm.
         iterator_age_alarm_seconds: how far behind a consumer may fall.
         trace_share: share of the tweets whose way is traced, 0 to 1. A traced tweet costs X-Ray's price of a trace.
+        withdrawal_window_seconds: how long deletions and edits are gathered before they are acted upon, 1 to 300.
+        withdrawal_alarm_seconds: how old one may become that is not acted upon; X allows 24 hours.
         delivery: who may deliver the stage from GitHub, or None.
     """
 
@@ -303,12 +305,17 @@ class StageConfig:
     daily_warning_quota: int = 10_000
     iterator_age_alarm_seconds: int = 300
     trace_share: float = 0.01
+    withdrawal_window_seconds: int = 300
+    withdrawal_alarm_seconds: int = 6 * 3600
     streams: StreamSettings = field(default_factory=StreamSettings)
     classify: FunctionSettings = field(
         default_factory=lambda: FunctionSettings(memory_mb=1024, timeout_seconds=60, concurrency=20)
     )
     warn: FunctionSettings = field(
         default_factory=lambda: FunctionSettings(memory_mb=512, timeout_seconds=60, concurrency=10)
+    )
+    withdraw: FunctionSettings = field(
+        default_factory=lambda: FunctionSettings(memory_mb=256, timeout_seconds=120, concurrency=None)
     )
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -405,6 +412,7 @@ STAGES: Final[dict[str, StageConfig]] = {
             keep_data=False,
             flow_logs=False,
             log_retention_days=7,
+            withdrawal_window_seconds=1,
             streams=StreamSettings(shards=2, mappings_enabled=False, batching_window_seconds=0, retry_attempts=3),
             training=TrainingSettings(launcher=JobLauncher.LOCAL_QUEUE),
             monitoring=MonitoringSettings(

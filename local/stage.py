@@ -179,6 +179,8 @@ class LocalStage:
         self.host.connect(self.clients, self._telemetry)
         checkpoints = Checkpoints(self.supervisor.folder / "checkpoints.json")
         for described in self.clients["lambda"].list_event_source_mappings()["EventSourceMappings"]:
+            if ":kinesis:" not in described["EventSourceArn"]:
+                continue  # queues are polled by the emulator itself
             mapping = self._read_mapping(described)
             poller = MappingPoller(
                 mapping,

@@ -77,7 +77,10 @@ class Engine:
         return min((positions[key] for key in failed), default=None)
 
     def _enter(self, wanted: dict[str, Entry], now: datetime, repeated: int) -> tuple[dict[str, Entry], set[str]]:
-        """Look tweets up and record those that are new; returns all entries, and the keys that were not recorded."""
+        """Look tweets up and record those that are new; returns all entries, and the keys that were not recorded.
+
+        A tweet that was withdrawn has no entry, and gets none.
+        """
         known = self.ledger.read(list(wanted))
         new = [entry for key, entry in wanted.items() if key not in known]
         recorded = self.ledger.record(new, now.date().isoformat())
@@ -89,10 +92,12 @@ class Engine:
         if recorded.lost:
             logger.error("verdicts were not recorded", lost=len(recorded.lost))
         known |= recorded.found
-        skipped = repeated + sum(not entry.due(self.policy) for entry in known.values())
+        entries = {key: found for key, found in known.items() if isinstance(found, Entry)}
+        # Of a withdrawn tweet nothing is due either.
+        skipped = repeated + len(known) - sum(bool(entry.due(self.policy)) for entry in entries.values())
         if skipped:
             self.meter.count(DUPLICATES_SKIPPED, skipped)
-        return known | recorded.made, recorded.lost
+        return entries | recorded.made, recorded.lost
 
     def _send(self, entries: Iterable[Entry]) -> set[str]:
         """Apply what is due, sink by sink, and remember it; returns the keys of which something failed."""

@@ -21,6 +21,10 @@ RETENTION: Final = timedelta(days=90)
 NOTICE_VERSION: Final = 1
 
 
+WITHDRAWN: Final = "withdrawn"
+"""The status of an item that is no entry any more, or never was one: its tweet was withdrawn."""
+
+
 class Status(StrEnum):
     """Where a tweet stands."""
 
@@ -62,6 +66,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             return ()
         effects = policy.effects.get(self.decision, ())
         return tuple(effect for effect in effects if effect is not Effect.RECORD_WARNING and effect not in self.done)
+
+
+class WithdrawnTweet(msgspec.Struct, frozen=True):
+    """What stands in the place of an entry when the tweet was withdrawn: nothing may be done for it any more."""
+
+    key: str
+
+
+Known = Entry | WithdrawnTweet
+"""What the ledger may hold under a key."""
 
 
 def new_entry(verdict: ClassificationEvent, policy: WarningPolicy, now: datetime) -> Entry:

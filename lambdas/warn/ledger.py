@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 import msgspec
 
 from lambdas.common.delivery import Retry
-from lambdas.warn.entries import Entry, Status
+from lambdas.warn.entries import WITHDRAWN, Entry, Known, Status, WithdrawnTweet
 from moderation.effects import Effect
 
 if TYPE_CHECKING:
@@ -43,20 +43,20 @@ class Recorded:
 
     Attributes:
         made: by key, those that were made now; warnings beyond the quota are HELD.
-        found: by key, those that somebody else had made in the meantime.
+        found: by key, what somebody else had put there in the meantime.
         lost: keys of those that could not be recorded, to be retried.
     """
 
     made: dict[str, Entry] = field(default_factory=dict)
-    found: dict[str, Entry] = field(default_factory=dict)
+    found: dict[str, Known] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
 
 
 class Ledger(Protocol):
     """Remembers entries."""
 
-    def read(self, keys: Sequence[str]) -> dict[str, Entry]:
-        """The entries that exist, by key. Raises LedgerUnavailableError or RequestFaults."""
+    def read(self, keys: Sequence[str]) -> dict[str, Known]:
+        """What there is, by key. Raises LedgerUnavailableError or RequestFaults."""
 
     def record(self, entries: Sequence[Entry], day: str) -> Recorded:
         """Make entries, each once, and count the warnings among them on a day (``YYYY-MM-DD``)."""
@@ -85,9 +85,9 @@ class DynamoLedger:
         self._quota = quota
         self._retry = retry or Retry(attempts=8, base=0.05)
 
-    def read(self, keys: Sequence[str]) -> dict[str, Entry]:
-        """The entries that exist, by key."""
-        found: dict[str, Entry] = {}
+    def read(self, keys: Sequence[str]) -> dict[str, Known]:
+        """What there is, by key."""
+        found: dict[str, Known] = {}
         for some in _runs(keys, GET_LIMIT):
             wanted: list[Mapping[str, Any]] = [{"pk": {"S": key}} for key in some]
             for attempt in range(self._retry.attempts):
@@ -224,8 +224,10 @@ def _item(entry: Entry) -> dict[str, AttributeValueTypeDef]:
     return item
 
 
-def _entry(item: Mapping[str, AttributeValueTypeDef]) -> Entry:
-    """The entry that DynamoDB keeps as an item."""
+def _entry(item: Mapping[str, AttributeValueTypeDef]) -> Known:
+    """The entry that DynamoDB keeps as an item, or what withdraw has left of it."""
+    if item["status"]["S"] == WITHDRAWN:
+        return WithdrawnTweet(item["pk"]["S"])
     values: dict[str, object] = {name: next(iter(value.values())) for name, value in item.items()}
     values["key"] = values.pop("pk")
     return msgspec.convert(values, Entry, strict=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from lambdas.common.delivery import Delivery
-from lambdas.warn.entries import Entry, Status
+from lambdas.warn.entries import Entry, Known, Status
 from lambdas.warn.ledger import LedgerUnavailableError, Recorded, within_quota
 from lambdas.warn.sinks import Due
 from moderation.effects import Effect
@@ -22,7 +22,7 @@ class MemoryLedger:
         self.unavailable = False
         self.forgetful = False
 
-    def read(self, keys: Sequence[str]) -> dict[str, Entry]:
+    def read(self, keys: Sequence[str]) -> dict[str, Known]:
         if self.unavailable:
             raise LedgerUnavailableError("made to happen")
         return {key: self.entries[key] for key in keys if key in self.entries}
