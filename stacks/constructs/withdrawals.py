@@ -70,7 +70,9 @@ class Withdrawals(Construct):
         super().__init__(scope, construct_id)
         self._stage = stage
         self.dead_letters = self._queue("DeadLetters", "withdrawals_dead", Duration.seconds(30))
-        acknowledge(self.dead_letters, "It is the dead-letter queue", "AwsSolutions-SQS3")
+        acknowledge(
+            self.dead_letters, "It is the dead-letter queue itself; an alarm watches its depth", "AwsSolutions-SQS3"
+        )
         self.queue = self._queue(
             "Queue",
             "withdrawals",
