@@ -31,7 +31,9 @@ class Status(StrEnum):
     ISSUED = "issued"
     """Its author is warned."""
     HELD = "held"
-    """Its author would be warned, had the daily quota allowed it. Nothing is sent."""
+    """Its author would be warned, had the daily quota allowed it. Nothing is sent until a person releases it."""
+    DROPPED = "dropped"
+    """It was held, and a person decided that nobody is warned."""
     REFERRED = "referred"
     """A person is to look at it. Nobody is warned."""
 
@@ -44,6 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         recorded_at: when the entry was made, as on the wire.
         expires_at: seconds since 1970 after which the entry may be forgotten.
         done: effects that have reached their sinks.
+        released_at: when a person decided about it, if it was held.
     """
 
     key: str
@@ -59,10 +62,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     author_id: str | None = None
     source: str | None = None
     done: frozenset[Effect] = frozenset()
+    released_at: str | None = None
 
     def due(self, policy: WarningPolicy) -> tuple[Effect, ...]:
         """The effects still to be applied, in the policy's order. Being recorded is the entry itself."""
-        if self.status is Status.HELD:
+        if self.status in {Status.HELD, Status.DROPPED}:
             return ()
         effects = policy.effects.get(self.decision, ())
         return tuple(effect for effect in effects if effect is not Effect.RECORD_WARNING and effect not in self.done)

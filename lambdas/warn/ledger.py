@@ -93,7 +93,7 @@ class DynamoLedger:
             for attempt in range(self._retry.attempts):
                 request: Any = {self._table: {"Keys": wanted, "ConsistentRead": True}}
                 answer = self._client.batch_get_item(RequestItems=request)
-                found.update((item["pk"]["S"], _entry(item)) for item in answer["Responses"].get(self._table, []))
+                found.update((item["pk"]["S"], read_item(item)) for item in answer["Responses"].get(self._table, []))
                 left = answer["UnprocessedKeys"].get(self._table)
                 wanted = list(left["Keys"]) if left else []
                 if not wanted:
@@ -224,7 +224,7 @@ def _item(entry: Entry) -> dict[str, AttributeValueTypeDef]:
     return item
 
 
-def _entry(item: Mapping[str, AttributeValueTypeDef]) -> Known:
+def read_item(item: Mapping[str, AttributeValueTypeDef]) -> Known:
     """The entry that DynamoDB keeps as an item, or what withdraw has left of it."""
     if item["status"]["S"] == WITHDRAWN:
         return WithdrawnTweet(item["pk"]["S"])

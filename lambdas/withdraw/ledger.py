@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _KEY_SEPARATOR: Final = "#"
 _FORGOTTEN: Final = (
     "author_id", "source", "decision", "classification", "confidence", "version", "recorded_at", "done",
+    "released_at",
 )  # fmt: skip
 """Attributes of an entry that go: whom, from where, for what."""
 

@@ -15,6 +15,7 @@ from lambdas.common.champion import ParameterPointer, S3Artefacts
 from lambdas.common.streams import Outgoing, StreamWriter
 from lambdas.redrive import Redriver, Report
 from lambdas.warn.entries import Entry, Status, WithdrawnTweet, new_entry
+from lambdas.warn.held import HeldWarnings
 from lambdas.warn.ledger import DynamoLedger
 from lambdas.warn.sinks import Due, EventSink, NotificationSink
 from lambdas.withdraw.ledger import WithdrawalLedger
@@ -125,6 +126,21 @@ def test_a_tweet_is_withdrawn_with_its_revisions_and_an_author_with_all(table: t
     author = AuthorWithdrawn(author_id="author", reason=Withdrawal.SUSPENDED, **at)
     assert withdrawals.withdraw(author).warnings == 3
     assert withdrawals.withdraw(author).warnings == 0
+
+
+def test_held_warnings_are_found_and_decided_about_once(table: tuple[Any, str]) -> None:
+    ledger = DynamoLedger(*table, quota=1, retry=noted_retry())
+    ledger.record(entries(0, 4), DAY)
+    held = HeldWarnings(*table, now=lambda: NOW)
+    first, second, third = sorted(held.find(DEFAULT_POLICY), key=lambda entry: entry.key)
+    assert held.settle(first, Status.DROPPED) is not None
+    assert held.settle(first, Status.ISSUED) is None
+    released = held.settle(second, Status.ISSUED)
+    assert released is not None
+    assert list(ledger.read([second.key]).values()) == [released]
+    assert sorted(entry.key for entry in held.find(DEFAULT_POLICY)) == [second.key, third.key]
+    ledger.mark({second.key: [Effect.NOTIFY, Effect.ANNOUNCE_FLAGGED]})
+    assert [entry.key for entry in held.find(DEFAULT_POLICY)] == [third.key]
 
 
 class OutOfDate(DynamoLedger):

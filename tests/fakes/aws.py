@@ -302,10 +302,11 @@ class FakeDynamoDB(_Fake):
         ExclusiveStartKey: Item | None = None,  # noqa: N803
     ) -> dict[str, Any]:
         self._called("scan")
-        name, _, value = FilterExpression.partition(" = ")
+        assert FilterExpression == "#status = :held OR attribute_exists(released_at)"
         page = self._paged([item for _, item in sorted(self.items.items())], ExclusiveStartKey)
-        wanted = ExpressionAttributeValues[value]
-        return page | {"Items": [item for item in page["Items"] if item.get(ExpressionAttributeNames[name]) == wanted]}
+        status, held = ExpressionAttributeNames["#status"], ExpressionAttributeValues[":held"]
+        found = [item for item in page["Items"] if item.get(status) == held or "released_at" in item]
+        return page | {"Items": found}
 
     def _paged(self, items: list[Item], start: Item | None) -> dict[str, Any]:
         left = [item for item in items if start is None or item["pk"]["S"] > start["pk"]["S"]]
