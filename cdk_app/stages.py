@@ -242,7 +242,8 @@ class IngestSettings:
 REPOSITORY: Final = "set-owner@0/set-repository@0"
 """The GitHub repository whose workflows deliver the cloud stages, as the subjects of its tokens name it.
 
-Nobody's repository has the id 0, so until this is set nothing is let in. See docs/setup/delivery.md.
+Nobody's repository has the id 0, so until this is set nobody is let in, and synthesis says so. See
+docs/setup/delivery.md.
 """
 
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]+(@\d+)?/[\w.-]+(@\d+)?")
@@ -269,6 +270,11 @@ class DeliverySettings:
             raise StageError(f"{self.repository!r} is not a repository: owner@id/name@id or owner/name, no wildcards")
         if not re.fullmatch(r"[\w./-]+", self.branch):
             raise StageError(f"{self.branch!r} is not a branch; wildcards would let in others")
+
+    @property
+    def lets_nobody_in(self) -> bool:
+        """Whether no repository was named yet: one with the id 0 is nobody's."""
+        return any(part.endswith("@0") for part in self.repository.split("/"))
 
 
 @dataclass(frozen=True, kw_only=True)
