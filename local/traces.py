@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
 
 from local import paths
 from local.errors import LocalError
@@ -66,12 +65,11 @@ def show(console: Console, ways: Iterable[Way]) -> None:
     """Print where each tweet was when, and what was decided."""
     for way in ways:
         console.print(f"\n[bold]{way.tweet_id}[/]  {_clock(way.started)}  trace {way.trace_id}", highlight=False)
-        table = Table(box=None, pad_edge=False, padding=(0, 2), show_header=False)
         for segment in sorted(way.segments.values(), key=lambda item: (item["start_time"], item["end_time"])):
             after = segment["start_time"] - way.started
-            lasted = segment["end_time"] - segment["start_time"]
-            table.add_row(f"  {_place(segment)}", f"+{after:.3f} s", f"{lasted * 1000:,.0f} ms", _said(segment))
-        console.print(table, highlight=False)
+            lasted = (segment["end_time"] - segment["start_time"]) * 1000
+            line = f"  {_place(segment):<15} +{after:.3f} s {lasted:>8,.0f} ms   {_said(segment)}"
+            console.print(line.rstrip(), highlight=False, soft_wrap=True)
 
 
 def run(console: Console, tweet: str | None) -> int:
@@ -83,8 +81,8 @@ def run(console: Console, tweet: str | None) -> int:
     ways = read_ways(paths.LOGS / FILE)
     ways = ways[-SHOWN:] if tweet is None else [way for way in ways if way.tweet_id == tweet]
     if not ways:
-        what = "no tweet" if tweet is None else f"the tweet {tweet}"
-        raise LocalError(f"{what} has been traced; a tweet is if its record says so, or by `trace_share` of the stage")
+        what = "no tweet" if tweet is None else f"no tweet {tweet}"
+        raise LocalError(f"{what} was traced; a tweet is if its record says so, or by the stage's `trace_share`")
     show(console, ways)
     return 0
 

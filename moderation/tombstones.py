@@ -12,6 +12,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from moderation.messages import ClassificationEvent
+
 FOLDER: Final = "withdrawn"
 """Holds the tombstones, below the prefix of the data: JSON lines, compressed or not."""
 
@@ -40,6 +42,14 @@ class Tombstone(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         """Refuse tombstones of nothing."""
         if (self.tweet_id is None) == (self.author_id is None):
             raise ValueError("a tombstone is of a tweet or of an author")
+
+
+def written_at(verdict: ClassificationEvent) -> str:
+    """By when the tweet of a verdict was written, as on the wire: what its author said, or its verdict's moment.
+
+    The earlier of the two, as authors' clocks may be ahead.
+    """
+    return min(verdict.tweeted_at or verdict.classified_at, verdict.classified_at)
 
 
 def encode_lines(tombstones: Iterable[Tombstone]) -> bytes:

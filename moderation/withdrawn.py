@@ -54,8 +54,8 @@ class Withdrawn:
         Args:
             tweet_id: of the tweet.
             author_id: of its author, if known.
-            moment: of the tweet or of its verdict, as on the wire. An account that comes back writes new tweets, so
-                of an author only those are withdrawn that are not later than the withdrawal.
+            moment: when it was written, as on the wire (``tombstones.written_at``). An account that comes back writes
+                new tweets, so of an author only those are withdrawn that are not later than the withdrawal.
         """
         if not self.tombstones:
             return False

@@ -30,6 +30,7 @@ from moderation.messages import (
     timestamp,
 )
 from moderation.reference import ReferenceVerdict
+from moderation.tombstones import written_at
 from moderation.withdrawn import Withdrawn
 from monitoring.archive import TWEETS, VERDICTS, WITHDRAWN, Store, lines, partitions
 
@@ -189,7 +190,7 @@ class Collector:
             self.window.unreadable += 1
             return
         prediction = verdict.prediction
-        if self._withdrawn.holds(prediction.tweet_id, verdict.author_id, verdict.classified_at):
+        if self._withdrawn.holds(prediction.tweet_id, verdict.author_id, written_at(verdict)):
             self.window.withdrawn += 1
             return
         row = Row(prediction.classification, prediction.confidence, prediction.decision)

@@ -75,7 +75,9 @@ WARNINGS_HELD: Final = Metric("WarningsHeld", "Count", _WARN, "Warnings kept bac
 REFERRALS_RECORDED: Final = Metric("ReferralsRecorded", "Count", _WARN, "Tweets referred to a person")
 EFFECTS_APPLIED: Final = Metric("EffectsApplied", "Count", _WARN, "Effects that reached their sink", by="sink")
 SINK_FAILED: Final = Metric("SinkFailed", "Count", _WARN, "Effects that did not reach their sink", by="sink")
-DUPLICATES_SKIPPED: Final = Metric("DuplicatesSkipped", "Count", _WARN, "Verdicts on tweets already acted upon")
+DUPLICATES_SKIPPED: Final = Metric(
+    "DuplicatesSkipped", "Count", _WARN, "Verdicts on tweets acted upon already, or withdrawn"
+)
 
 WITHDRAWALS_APPLIED: Final = Metric("WithdrawalsApplied", "Count", _WITHDRAW, "Deletions and edits acted upon")
 WARNINGS_WITHDRAWN: Final = Metric(

@@ -7,8 +7,9 @@ is counted once, and what was not finished is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -55,8 +56,11 @@ class Recorded:
 class Ledger(Protocol):
     """Remembers entries."""
 
-    def read(self, keys: Sequence[str]) -> dict[str, Known]:
-        """What there is, by key. Raises LedgerUnavailableError or RequestFaults."""
+    def look_up(self, keys: Sequence[str], authors: Collection[str]) -> tuple[dict[str, Known], dict[str, str]]:
+        """What there is, by key, and since when an author's account is gone, of those whose is.
+
+        Raises LedgerUnavailableError or RequestFaults.
+        """
 
     def record(self, entries: Sequence[Entry], day: str) -> Recorded:
         """Make entries, each once, and count the warnings among them on a day (``YYYY-MM-DD``)."""
@@ -68,7 +72,8 @@ class Ledger(Protocol):
 class DynamoLedger:
     """The ledger in a DynamoDB table with the string key ``pk``, and ``expires_at`` as its time to live.
 
-    An entry's key is ``<tweet id>#<policy>``; the day's count is the item ``quota#<YYYY-MM-DD>``.
+    An entry's key is ``<tweet id>#<policy>``; the day's count is the item ``quota#<YYYY-MM-DD>``, the mark of an
+    author whose account is gone ``author#<digest>``.
     """
 
     def __init__(self, client: DynamoDBClient, table: str, quota: int, retry: Retry | None = None) -> None:
@@ -85,15 +90,32 @@ class DynamoLedger:
         self._quota = quota
         self._retry = retry or Retry(attempts=8, base=0.05)
 
+    def look_up(self, keys: Sequence[str], authors: Collection[str]) -> tuple[dict[str, Known], dict[str, str]]:
+        """What there is, by key, and since when an author's account is gone, of those whose is. In as few calls."""
+        marks = {author_key(author): author for author in authors}
+        found: dict[str, Known] = {}
+        gone: dict[str, str] = {}
+        for item in self._items([*keys, *marks]):
+            key = item["pk"]["S"]
+            if key in marks:
+                gone[marks[key]] = item["withdrawn_at"]["S"]
+            else:
+                found[key] = read_item(item)
+        return found, gone
+
     def read(self, keys: Sequence[str]) -> dict[str, Known]:
         """What there is, by key."""
-        found: dict[str, Known] = {}
+        return {item["pk"]["S"]: read_item(item) for item in self._items(keys)}
+
+    def _items(self, keys: Sequence[str]) -> list[Mapping[str, Any]]:
+        """The items that exist under some keys."""
+        found: list[Mapping[str, Any]] = []
         for some in _runs(keys, GET_LIMIT):
             wanted: list[Mapping[str, Any]] = [{"pk": {"S": key}} for key in some]
             for attempt in range(self._retry.attempts):
                 request: Any = {self._table: {"Keys": wanted, "ConsistentRead": True}}
                 answer = self._client.batch_get_item(RequestItems=request)
-                found.update((item["pk"]["S"], read_item(item)) for item in answer["Responses"].get(self._table, []))
+                found += answer["Responses"].get(self._table, [])
                 left = answer["UnprocessedKeys"].get(self._table)
                 wanted = list(left["Keys"]) if left else []
                 if not wanted:
@@ -198,6 +220,11 @@ class DynamoLedger:
 def quota_key(day: str) -> str:
     """The key of a day's count."""
     return f"quota#{day}"
+
+
+def author_key(author_id: str) -> str:
+    """The key of the mark of an author whose account is gone. A digest, for the id is what is to be forgotten."""
+    return f"author#{sha256(author_id.encode()).hexdigest()}"
 
 
 def within_quota(entries: Sequence[Entry], left: int) -> list[Entry]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lambdas.warn.entries import RETENTION, WITHDRAWN
+from lambdas.warn.ledger import author_key
 from moderation.messages import AuthorWithdrawn, TweetWithdrawn, Withdrawal
 from moderation.tombstones import REVISION, Tombstone
 
@@ -81,11 +82,33 @@ class WithdrawalLedger:
 
     def _author(self, event: AuthorWithdrawn) -> Effect:
         warnings = 0
+        if event.author_id:
+            self._mark_author(event)
         for key in self._keys_of(event.author_id):
             tweet_id, _, policy = key.rpartition(_KEY_SEPARATOR)
             warnings += _was_entry(self._mark(event, tweet_id, policy))
         tombstone = Tombstone(withdrawn_at=event.withdrawn_at, author_id=event.author_id)
         return Effect(warnings, [tombstone] if event.author_id else [])
+
+    def _mark_author(self, event: AuthorWithdrawn) -> None:
+        """Tell `warn` not to act upon what the author wrote until now: some of it may still be on its way.
+
+        An earlier moment never replaces a later one, in whatever order events come.
+        """
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": author_key(event.author_id)}},
+                UpdateExpression="SET #withdrawn_at = :withdrawn_at, #expires_at = :expires_at",
+                ConditionExpression="attribute_not_exists(#withdrawn_at) OR #withdrawn_at <= :withdrawn_at",
+                ExpressionAttributeNames={f"#{name}": name for name in ("withdrawn_at", "expires_at")},
+                ExpressionAttributeValues={
+                    ":withdrawn_at": {"S": event.withdrawn_at},
+                    ":expires_at": {"N": _expiry()},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return  # somebody knows better
 
     def _keys_of(self, author_id: str) -> Iterator[str]:
         """The keys of an author's entries. A marked entry has no author any more, so it does not come again."""
@@ -128,7 +151,7 @@ class WithdrawalLedger:
             ":status": {"S": WITHDRAWN},
             ":withdrawn_at": {"S": event.withdrawn_at},
             ":reason": {"S": event.reason.value},
-            ":expires_at": {"N": str(int((datetime.now(UTC) + RETENTION).timestamp()))},
+            ":expires_at": {"N": _expiry()},
         }
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in _KEPT)
         if for_good:
@@ -147,6 +170,11 @@ class WithdrawalLedger:
             ReturnValues="ALL_OLD",
         )
         return dict(answer.get("Attributes", {}))
+
+
+def _expiry() -> str:
+    """When a mark that is made now may be forgotten, in seconds since 1970."""
+    return str(int((datetime.now(UTC) + RETENTION).timestamp()))
 
 
 def _is_revision(replaced_by: str | None, tweet_id: str) -> bool:

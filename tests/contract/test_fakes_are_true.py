@@ -126,6 +126,10 @@ def test_a_tweet_is_withdrawn_with_its_revisions_and_an_author_with_all(table: t
     author = AuthorWithdrawn(author_id="author", reason=Withdrawal.SUSPENDED, **at)
     assert withdrawals.withdraw(author).warnings == 3
     assert withdrawals.withdraw(author).warnings == 0
+    before = msgspec.structs.replace(author, withdrawn_at="2026-11-22T12:00:00.000Z")
+    assert withdrawals.withdraw(before).warnings == 0
+    _, gone = ledger.look_up(["2#default-1"], {"author", "other"})
+    assert gone == {"author": author.withdrawn_at}
 
 
 def test_held_warnings_are_found_and_decided_about_once(table: tuple[Any, str]) -> None:

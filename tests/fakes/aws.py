@@ -256,10 +256,8 @@ class FakeDynamoDB(_Fake):
         key = Key["pk"]["S"]
         old = self.items.get(key, {})
         assert all(name in UpdateExpression + ConditionExpression for name in ExpressionAttributeNames)
-        if ConditionExpression:
-            name, _, value = ConditionExpression.partition(" = ")
-            if old.get(ExpressionAttributeNames[name]) != ExpressionAttributeValues[value]:
-                raise client_error("ConditionalCheckFailedException", "UpdateItem", ConditionFailedError)
+        if not _holds(ConditionExpression, old, ExpressionAttributeValues):
+            raise client_error("ConditionalCheckFailedException", "UpdateItem", ConditionFailedError)
         item = dict(old) or dict(Key)
         for clause, body in re.findall(r"(SET|REMOVE|ADD) (.*?)(?= SET | REMOVE | ADD |$)", UpdateExpression):
             for part in body.split(", "):
@@ -350,6 +348,20 @@ class FakeDynamoDB(_Fake):
                 item[name] = values[value]
             else:
                 item[name] = _added(item.get(name), values[value])
+
+
+def _holds(condition: str, old: Item, values: Item) -> bool:
+    """Whether a condition of an update holds."""
+    match condition:
+        case "":
+            return True
+        case "#status = :held":
+            return old.get("status") == values[":held"]
+        case "attribute_not_exists(#withdrawn_at) OR #withdrawn_at <= :withdrawn_at":
+            moment: str = values[":withdrawn_at"]["S"]
+            return str(old.get("withdrawn_at", {"S": moment})["S"]) <= moment
+        case other:
+            raise AssertionError(f"the fake does not know the condition {other}")
 
 
 def _added(old: dict[str, Any] | None, value: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -19,13 +19,15 @@ class MemoryLedger:
         self.entries: dict[str, Entry] = {}
         self.issued: dict[str, int] = {}
         self.lose: set[str] = set()
+        self.gone: dict[str, str] = {}
         self.unavailable = False
         self.forgetful = False
 
-    def read(self, keys: Sequence[str]) -> dict[str, Known]:
+    def look_up(self, keys: Sequence[str], authors: Collection[str]) -> tuple[dict[str, Known], dict[str, str]]:
         if self.unavailable:
             raise LedgerUnavailableError("made to happen")
-        return {key: self.entries[key] for key in keys if key in self.entries}
+        found: dict[str, Known] = {key: self.entries[key] for key in keys if key in self.entries}
+        return found, {author: moment for author, moment in self.gone.items() if author in authors}
 
     def record(self, entries: Sequence[Entry], day: str) -> Recorded:
         kept = [entry for entry in entries if entry.key not in self.lose]

@@ -122,6 +122,15 @@ def test_a_suspended_author_is_forgotten(stage: Stage) -> None:
     assert author not in json.dumps([item for item in stage.entries(ids) if "author_id" in item])
     assert withdrawn(stage, "archive", ARCHIVE_PREFIX).holds("any", author, AT)
 
+    late, new = f"{author}-late", f"{author}-new"
+    written = {late: "2026-11-23T11:59:59Z", new: "2026-11-23T12:00:01Z"}
+    tweets = [TweetEvent(tweet, Tweet(FLAGGED_TEXT), author_id=author, created_at=at) for tweet, at in written.items()]
+    stage.put("tweet_events", [Outgoing(tweet.tweet_id, encode(tweet)) for tweet in tweets])
+    wait_for(
+        lambda: statuses(stage, [new]) == {"issued"} and stage.at_rest(), "the warning of the account that returned"
+    )
+    assert stage.entries([late]) == [], "nobody is warned for what was still on its way"
+
 
 def test_poison_lies_in_the_dead_letter_queue_with_its_reason(stage: Stage) -> None:
     announce(stage, deleted("x"), detail='{"tweet_id": ""}')

@@ -236,6 +236,37 @@ def test_all_that_is_kept_of_an_author_is_forgotten(world: World) -> None:
     assert world.meter.total(WARNINGS_WITHDRAWN) == 5
 
 
+def test_what_an_author_wrote_and_is_still_on_its_way_is_not_acted_upon(world: World) -> None:
+    world.withdraw(gone("Ada"))
+    written = {"1": "2026-11-23T11:59:00Z", "2": "2026-11-23T12:01:00Z", "3": "2026-12-31T00:00:00Z", "4": None}
+    verdicts = [
+        msgspec.structs.replace(records.verdict(tweet, author="Ada"), tweeted_at=moment, classified_at=classified)
+        for (tweet, moment), classified in zip(
+            written.items(),
+            [
+                "2026-11-23T12:30:00.000Z",
+                "2026-11-23T12:30:00.000Z",
+                "2026-11-23T11:59:30.000Z",
+                "2026-11-23T12:30:00.000Z",
+            ],
+            strict=True,
+        )
+    ]
+    world.warn(*verdicts, records.verdict("5", author="Eve"), records.verdict("6", author=None))
+    # The second came after the account's return; the third's clock is ahead; of the fourth only the verdict is dated.
+    assert {tweet for _, tweet in world.sink.sent} == {"2", "4", "5", "6"}
+    assert {"1#default-1", "3#default-1"}.isdisjoint(world.table.items)
+    assert world.meter.total(DUPLICATES_SKIPPED) == 2
+
+
+def test_the_mark_of_an_author_is_no_name_and_the_latest_moment_stands(world: World) -> None:
+    later, earlier = gone("Ada"), msgspec.structs.replace(gone("Ada"), withdrawn_at="2026-11-22T00:00:00.000Z")
+    assert world.withdraw(later, earlier) == []
+    assert "Ada" not in str(world.table.items)
+    ledger = DynamoLedger(as_client(world.table), "warnings", 1000, noted_retry())
+    assert ledger.look_up([], {"Ada", "Eve"}) == ({}, {"Ada": AT})
+
+
 def test_a_table_that_throttles_has_the_rest_delivered_again(world: World) -> None:
     world.table.faults.extend([None, THROTTLED])
     assert world.withdraw(deleted("1"), deleted("2"), deleted("3")) == ["1", "2"]

@@ -120,5 +120,5 @@ def test_what_was_not_traced_is_said_with_what_to_do(logs: Path) -> None:
     with pytest.raises(LocalError, match="make demo"):
         traces.run(Console(file=io.StringIO()), None)
     write(logs, *WAY)
-    with pytest.raises(LocalError, match=r"t2 has been traced; .*trace_share"):
+    with pytest.raises(LocalError, match=r"no tweet t2 was traced; .*trace_share"):
         traces.run(Console(file=io.StringIO()), "t2")
