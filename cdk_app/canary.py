@@ -43,6 +43,7 @@ from moderation.messages import (
     encode,
     timestamp,
 )
+from moderation.tracing import TraceContext, new_trace_id
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -116,9 +117,10 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What became of a canary that lives. Seconds are since it was put."""
+    """What became of a canary that lives. Seconds are since it was put; ``trace_id`` names its trace in X-Ray."""
 
     tweet_id: str
+    trace_id: str
     verdict: ClassificationEvent
     verdict_seconds: float
     metrics_seconds: float
@@ -154,7 +156,8 @@ class Canary:
         self._require_champion()
         tweet_id = f"{MARK}-{uuid.uuid4()}"
         started, sent_at = self.patience.clock(), datetime.now(UTC)
-        self._put(tweet_id, sent_at)
+        trace = TraceContext(new_trace_id(sent_at.timestamp(), tweet_id))
+        self._put(tweet_id, sent_at, trace)
         try:
             verdict = self._verdict(tweet_id, sent_at, started)
             verdict_seconds = self.patience.clock() - started
@@ -170,7 +173,7 @@ class Canary:
         acted = self._forget(tweet_id)
         self._judge(verdict, acted=acted)
         self.say("it had no effects")
-        return Sighting(tweet_id, verdict, verdict_seconds, metrics_seconds)
+        return Sighting(tweet_id, trace.trace_id, verdict, verdict_seconds, metrics_seconds)
 
     def _require_champion(self) -> None:
         value = self.clients.ssm.get_parameter(Name=self.stage.champion_parameter)["Parameter"]["Value"]
@@ -179,7 +182,7 @@ class Canary:
         except ModerationError as error:
             raise CanaryError(f"{self.stage.champion_parameter}: {error}") from None
 
-    def _put(self, tweet_id: str, sent_at: datetime) -> None:
+    def _put(self, tweet_id: str, sent_at: datetime, trace: TraceContext) -> None:
         stream = self.stage.physical(TWEET_EVENTS)
         event = TweetEvent(
             tweet_id=tweet_id,
@@ -187,9 +190,10 @@ class Canary:
             created_at=timestamp(sent_at),
             lang="en",
             source=MARK,
+            trace=trace.header(),
         )
         self.clients.kinesis.put_record(StreamName=stream, PartitionKey=tweet_id, Data=encode(event))
-        self.say(f"put {tweet_id} into {stream}")
+        self.say(f"put {tweet_id} into {stream}, trace {trace.trace_id}")
 
     def _verdict(self, tweet_id: str, sent_at: datetime, started: float) -> ClassificationEvent:
         for record in self._records(tweet_id, sent_at, started):

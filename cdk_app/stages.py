@@ -13,7 +13,7 @@ from typing import Final
 
 PRODUCT: Final = "cyberbullying"
 
-FUNCTIONS: Final = ("classify", "warn")
+FUNCTIONS: Final = ("classify", "warn", "withdraw")
 """The Lambda functions of the streaming stack."""
 
 ALIAS: Final = "live"
@@ -242,7 +242,8 @@ class IngestSettings:
 REPOSITORY: Final = "set-owner@0/set-repository@0"
 """The GitHub repository whose workflows deliver the cloud stages, as the subjects of its tokens name it.
 
-Nobody's repository has the id 0, so until this is set nothing is let in. See docs/setup/delivery.md.
+Nobody's repository has the id 0, so until this is set nobody is let in, and synthesis says so. See
+docs/setup/delivery.md.
 """
 
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9-]+(@\d+)?/[\w.-]+(@\d+)?")
@@ -270,6 +271,11 @@ class DeliverySettings:
         if not re.fullmatch(r"[\w./-]+", self.branch):
             raise StageError(f"{self.branch!r} is not a branch; wildcards would let in others")
 
+    @property
+    def lets_nobody_in(self) -> bool:
+        """Whether no repository was named yet: one with the id 0 is nobody's."""
+        return any(part.endswith("@0") for part in self.repository.split("/"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class StageConfig:
@@ -287,6 +293,9 @@ class StageConfig:
         permissions_boundary: name of a managed policy put on every role, or None.
         daily_warning_quota: most warnings a day; the rest is held back, with an alarm.
         iterator_age_alarm_seconds: how far behind a consumer may fall.
+        trace_share: share of the tweets whose way is traced, 0 to 1. A traced tweet costs X-Ray's price of a trace.
+        withdrawal_window_seconds: how long deletions and edits are gathered before they are acted upon, 1 to 300.
+        withdrawal_alarm_seconds: how old one may become that is not acted upon; X allows 24 hours.
         delivery: who may deliver the stage from GitHub, or None.
     """
 
@@ -301,12 +310,18 @@ class StageConfig:
     permissions_boundary: str | None = None
     daily_warning_quota: int = 10_000
     iterator_age_alarm_seconds: int = 300
+    trace_share: float = 0.01
+    withdrawal_window_seconds: int = 300
+    withdrawal_alarm_seconds: int = 6 * 3600
     streams: StreamSettings = field(default_factory=StreamSettings)
     classify: FunctionSettings = field(
         default_factory=lambda: FunctionSettings(memory_mb=1024, timeout_seconds=60, concurrency=20)
     )
     warn: FunctionSettings = field(
         default_factory=lambda: FunctionSettings(memory_mb=512, timeout_seconds=60, concurrency=10)
+    )
+    withdraw: FunctionSettings = field(
+        default_factory=lambda: FunctionSettings(memory_mb=256, timeout_seconds=120, concurrency=None)
     )
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -320,6 +335,8 @@ class StageConfig:
             raise StageError(f"{self.name}: data cannot be kept and deleted at once")
         if self.training.launcher is JobLauncher.LOCAL_QUEUE and self.account != EMULATOR_ACCOUNT:
             raise StageError(f"{self.name}: nothing serves the queue of jobs in an account of AWS")
+        if not 0 <= self.trace_share <= 1:
+            raise StageError(f"{self.name}: trace_share is {self.trace_share}; a share is between 0 and 1")
         shards = self.streams.shards
         for function in (self.classify, self.warn):
             if shards and function.concurrency is not None:
@@ -401,6 +418,7 @@ STAGES: Final[dict[str, StageConfig]] = {
             keep_data=False,
             flow_logs=False,
             log_retention_days=7,
+            withdrawal_window_seconds=1,
             streams=StreamSettings(shards=2, mappings_enabled=False, batching_window_seconds=0, retry_attempts=3),
             training=TrainingSettings(launcher=JobLauncher.LOCAL_QUEUE),
             monitoring=MonitoringSettings(

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from local import aws, background, paths
+from local import aws, background, paths, traces
 from local.demo import run
 from local.display import Display
 from local.errors import LocalError, StoppedError
@@ -56,6 +56,10 @@ def _up(options: argparse.Namespace) -> int:
 
 def _status(_options: argparse.Namespace) -> int:
     return background.status(Display())
+
+
+def _traces(options: argparse.Namespace) -> int:
+    return traces.run(Display().console, options.tweet)
 
 
 def _down(options: argparse.Namespace) -> int:
@@ -167,6 +171,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--ready", type=int, default=-1, help=argparse.SUPPRESS)
     status = commands.add_parser("status", help="say what is running")
     status.set_defaults(command=_status)
+    ways = commands.add_parser("traces", help="show the way of the tweets that were traced, from put to warning")
+    ways.set_defaults(command=_traces)
+    ways.add_argument("--tweet", metavar="ID", help="show this one (otherwise the latest)")
     down = commands.add_parser("down", help="stop what `up` started")
     down.set_defaults(command=_down)
     down.add_argument("--quiet", action="store_true", help="say nothing if nothing runs")

@@ -87,6 +87,7 @@ def where_to_look(stage: LocalStage) -> list[tuple[str, str]]:
         ("MLflow", f"{stage.mlflow} (runs and models: {paths.MLFLOW})"),
         ("AWS endpoint", stage.endpoint),
         ("Logs", str(paths.LOGS)),
+        ("Traces", "python -m local traces"),
         ("Data", f"s3://{stage.bucket('data')}/labelled/"),
         ("Set aside", f"s3://{stage.bucket('failed-records')}/"),
     ]

@@ -179,6 +179,8 @@ class LocalStage:
         self.host.connect(self.clients, self._telemetry)
         checkpoints = Checkpoints(self.supervisor.folder / "checkpoints.json")
         for described in self.clients["lambda"].list_event_source_mappings()["EventSourceMappings"]:
+            if ":kinesis:" not in described["EventSourceArn"]:
+                continue  # queues are polled by the emulator itself
             mapping = self._read_mapping(described)
             poller = MappingPoller(
                 mapping,
@@ -225,6 +227,6 @@ def _stacks(folder: Any) -> list[str]:
 
 def _clear_old_logs() -> None:
     """Begin this run's logs anew; an older run's are of no use once there is a newer one."""
-    for file in paths.LOGS.rglob("*.log"):
+    for file in (*paths.LOGS.rglob("*.log"), *paths.LOGS.rglob("*.jsonl")):
         file.unlink(missing_ok=True)
     paths.LOGS.mkdir(parents=True, exist_ok=True)

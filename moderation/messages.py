@@ -58,7 +58,7 @@ class Tweet(msgspec.Struct, frozen=True, gc=False):
 
 
 class TweetEvent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One record of ``tweet_events``."""
+    """One record of ``tweet_events``. ``trace`` is the context of the tweet's trace, see ``moderation/tracing.py``."""
 
     tweet_id: Identifier
     tweet: Tweet
@@ -66,6 +66,7 @@ class TweetEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     created_at: str | None = None
     lang: str | None = None
     source: str | None = None
+    trace: str | None = None
 
 
 class Reason(msgspec.Struct, frozen=True, gc=False):
@@ -93,7 +94,7 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
 
 
 class ClassificationEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One record of ``tweet_classification``: a verdict."""
+    """One record of ``tweet_classification``: a verdict. ``trace`` goes on with that of the tweet."""
 
     schema_version: Literal[1]
     model: str
@@ -103,6 +104,7 @@ class ClassificationEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_on
     author_id: str | None = None
     source: str | None = None
     tweeted_at: str | None = None
+    trace: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse verdicts that leave a class without a score."""

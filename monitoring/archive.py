@@ -20,11 +20,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
+from moderation import tombstones
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 TWEETS: Final = "tweet_events"
 VERDICTS: Final = "tweet_classification"
+WITHDRAWN: Final = tombstones.FOLDER
+"""Beside the streams lie the tombstones of what was withdrawn, by the hour in which they were put."""
 
 _HOUR: Final = timedelta(hours=1)
 _GZIP_MAGIC: Final = b"\x1f\x8b"

@@ -30,7 +30,9 @@ from moderation.messages import (
     timestamp,
 )
 from moderation.reference import ReferenceVerdict
-from monitoring.archive import TWEETS, VERDICTS, Store, lines, partitions
+from moderation.tombstones import written_at
+from moderation.withdrawn import Withdrawn
+from monitoring.archive import TWEETS, VERDICTS, WITHDRAWN, Store, lines, partitions
 
 MAX_ROWS: Final = 20_000
 """Rows kept of either side. Distances settle long before; the sample bounds memory and time."""
@@ -42,6 +44,9 @@ UNKNOWN_SOURCE: Final = "unknown"
 
 _LATE: Final = timedelta(hours=1)
 """How much later than its record an object may be, and how much older than its verdict a tweet."""
+
+_WITHDRAWN_BEFORE: Final = timedelta(days=1)
+"""How much older than its verdict's archiving a withdrawal may be: as long as a backlog of tweets is worked off."""
 
 T = TypeVar("T")
 
@@ -74,6 +79,7 @@ class Window:
         labelled: verdicts whose true class is known, from the longer window of labels; a sample too.
         duplicates: share of verdicts that repeat one on the same tweet.
         unreadable: records and labels that were not to contract.
+        withdrawn: verdicts that were left out, because their tweets were deleted, edited or taken down.
     """
 
     start: datetime | None = None
@@ -87,6 +93,7 @@ class Window:
     labelled: list[Row] = field(default_factory=list)
     duplicates: float = 0.0
     unreadable: int = 0
+    withdrawn: int = 0
 
     @property
     def text_missing(self) -> float:
@@ -157,7 +164,16 @@ def reference_window(verdicts: Iterable[ReferenceVerdict], *, max_rows: int = MA
 class Collector:
     """Gathers a current window from records in any order: first the labels, then verdicts, then tweets."""
 
-    def __init__(self, start: datetime, end: datetime, labels: dict[str, Label], *, max_rows: int = MAX_ROWS) -> None:
+    def __init__(
+        self,
+        start: datetime,
+        end: datetime,
+        labels: dict[str, Label],
+        *,
+        max_rows: int = MAX_ROWS,
+        withdrawn: Withdrawn | None = None,
+    ) -> None:
+        self._withdrawn = withdrawn or Withdrawn()
         self.window = Window(start=start, end=end)
         # In the form of the wire, moments sort as strings.
         self._start = timestamp(start)
@@ -174,6 +190,9 @@ class Collector:
             self.window.unreadable += 1
             return
         prediction = verdict.prediction
+        if self._withdrawn.holds(prediction.tweet_id, verdict.author_id, written_at(verdict)):
+            self.window.withdrawn += 1
+            return
         row = Row(prediction.classification, prediction.confidence, prediction.decision)
         label = self._labels.get(prediction.tweet_id)
         if label is not None and verdict.classified_at < self._end:
@@ -233,7 +252,9 @@ def current_window(
     start = end - timedelta(hours=hours)
     known, unreadable = read_labels(labels) if labels is not None else ({}, 0)
     oldest = end - timedelta(hours=max(hours, label_hours)) if known else start
-    collector = Collector(start, end, known, max_rows=max_rows)
+    # A tweet can be withdrawn at any time after it was put, and before its verdict was archived.
+    withdrawn = Withdrawn(lines(archive, _keys(archive, WITHDRAWN, oldest - _WITHDRAWN_BEFORE, end + _LATE)))
+    collector = Collector(start, end, known, max_rows=max_rows, withdrawn=withdrawn)
     collector.window.unreadable = unreadable
     for line in lines(archive, _keys(archive, VERDICTS, oldest, end + _LATE)):
         collector.add_verdict(line)

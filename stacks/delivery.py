@@ -9,7 +9,7 @@ The stack knows the other stacks' resources by their names only, so that it can 
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, DefaultStackSynthesizer, Duration, Stack
+from aws_cdk import Annotations, CfnOutput, DefaultStackSynthesizer, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -50,10 +50,20 @@ class DeliveryStack(Stack):
         super().__init__(scope, construct_id, **kwargs)  # type: ignore[arg-type]
         self._stage = stage
         self._settings = settings
+        self._say_whom_it_lets_in()
         self._provider_arn = self._provider()
         self._deploy_role()
         self._drift_role()
         self._diff_role()
+
+    def _say_whom_it_lets_in(self) -> None:
+        CfnOutput(self, "Repository", value=self._settings.repository)
+        if self._settings.lets_nobody_in:
+            Annotations.of(self).add_warning_v2(
+                "cyberbullying:repository",
+                "No repository is named, so no workflow can deliver this stage. Set REPOSITORY in cdk_app/stages.py; "
+                "docs/setup/delivery.md says how it is written",
+            )
 
     def _provider(self) -> str:
         if not self._settings.makes_provider:

@@ -26,6 +26,16 @@ NO_CHAMPION = "none"
 
 IMAGES_KEPT = 20
 
+AUTHOR_INDEX = "author"
+"""The ledger's index by author, by which a suspended account's entries are found."""
+
+WITHDRAWN_ARCHIVE = "archive/withdrawn/"
+WITHDRAWN_LABELLED = "labelled/withdrawn/"
+"""Where tombstones of withdrawn tweets are put; a test holds them to ``lambdas/withdraw/stores.py``."""
+
+TOMBSTONE_DAYS = 400
+"""How long labelled tweets have tombstones beside them. By then whoever keeps the files has taken the rows out."""
+
 
 class StorageStack(Stack):
     """Buckets, image repositories, tables, the streams' key and the champion pointer.
@@ -49,7 +59,16 @@ class StorageStack(Stack):
         self._stage = stage
         self._removal = RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY
         self.key = self._key()
-        self.data = PrivateBucket(self, "Data", stage=stage, thing="data", versioned=True)
+        self.data = PrivateBucket(
+            self,
+            "Data",
+            stage=stage,
+            thing="data",
+            versioned=True,
+            rules=[
+                s3.LifecycleRule(id="tombstones", prefix=WITHDRAWN_LABELLED, expiration=Duration.days(TOMBSTONE_DAYS))
+            ],
+        )
         self.artefacts = PrivateBucket(
             self,
             "Artefacts",
@@ -131,7 +150,7 @@ class StorageStack(Stack):
         )
 
     def _warnings(self) -> dynamodb.Table:
-        return dynamodb.Table(
+        table = dynamodb.Table(
             self,
             "Warnings",
             table_name=self._stage.physical("warnings"),
@@ -146,6 +165,12 @@ class StorageStack(Stack):
             deletion_protection=self._stage.keep_data,
             removal_policy=self._removal,
         )
+        table.add_global_secondary_index(
+            index_name=AUTHOR_INDEX,
+            partition_key=dynamodb.Attribute(name="author_id", type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        return table
 
     def _alarms(self) -> sns.Topic:
         """The topic; here, so that people need not confirm their subscription again after a redeployment."""

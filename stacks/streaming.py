@@ -1,6 +1,7 @@
 """The way of a tweet: two streams, the classifier, the warner, and what tells people when either is in trouble.
 
 ``tweet_events`` -> classify -> ``tweet_classification`` -> warn -> a topic for warnings and a bus for whoever reviews.
+What sources take back comes over the same bus, and is forgotten by withdraw.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from stacks.constructs.alarms import FIVE_MINUTES, Alarms, Kind
 from stacks.constructs.image_function import ImageFunction
 from stacks.constructs.reasons import acknowledge, wildcard_below
 from stacks.constructs.stream_consumer import StreamConsumer
+from stacks.constructs.withdrawals import Withdrawals
 from stacks.storage import StorageStack
 
 CHAMPION_REFRESH_SECONDS = 60
@@ -44,6 +46,7 @@ class StreamingStack(Stack):
         tweet_classification: the stream of verdicts.
         classify: the classifier.
         warn: the warner.
+        withdrawals: acts on deletions and edits.
     """
 
     def __init__(
@@ -69,12 +72,22 @@ class StreamingStack(Stack):
             enforce_ssl=True,
         )
         self.event_bus = events.EventBus(
-            self, "Bus", event_bus_name=stage.event_bus, description="Flagged and referred tweets, without their text"
+            self, "Bus", event_bus_name=stage.event_bus, description="What is to be told of tweets, without their text"
         )
         self.classify = self._classify()
         self.warn = self._warn()
         self._consume("ClassifyTweets", self.classify, self.tweet_events)
         self._consume("WarnAuthors", self.warn, self.tweet_classification)
+        self.withdrawals = Withdrawals(
+            self,
+            "Withdrawals",
+            stage=stage,
+            storage=storage,
+            bus=self.event_bus,
+            archive=self._bucket("Archive", "archive"),
+            data=self._bucket("Data", "data"),
+            alarms=self._alarms,
+        )
         CfnOutput(self, "TweetEventsStream", value=self.tweet_events.stream_name)
         CfnOutput(self, "TweetClassificationStream", value=self.tweet_classification.stream_name)
         CfnOutput(self, "WarningsTopicArn", value=self.warnings_topic.topic_arn)
@@ -117,6 +130,7 @@ class StreamingStack(Stack):
                 "CHAMPION_PARAMETER": storage.champion.parameter_name,
                 "FAILED_RECORDS_BUCKET": self._failed_records.bucket_name,
                 "CHAMPION_REFRESH_SECONDS": str(CHAMPION_REFRESH_SECONDS),
+                "TRACE_SHARE": str(self._stage.trace_share),
                 "EXPLAIN": "true",
             },
         )

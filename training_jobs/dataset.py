@@ -3,11 +3,15 @@
 The columns are those of the public data set (``tweet_text``, ``cyberbullying_type``); others are ignored. A file that
 is not to this form fails the job with the file and the row numbers, counted as a spreadsheet does (the header is row
 1). Messages never quote the text of a row.
+
+Rows of tweets that were withdrawn are not read at all: tombstones lie in the data set's folder ``withdrawn``, and a row
+has one if its column ``tweet_id``, where a file has such a column, says so.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,12 +23,15 @@ import msgspec
 
 from moderation.labels import LABELS, Label
 from moderation.messages import MAX_TEXT_CHARACTERS
+from moderation.tombstones import FOLDER
+from moderation.withdrawn import Withdrawn
 from training_jobs.errors import InputError
 
 log = logging.getLogger(__name__)
 
 TEXT_COLUMN: Final = "tweet_text"
 LABEL_COLUMN: Final = "cyberbullying_type"
+ID_COLUMN: Final = "tweet_id"
 ROWS_NAMED: Final = 10
 """How many rows of a kind of fault a message names; a systematic fault would otherwise fill the log."""
 
@@ -68,11 +75,12 @@ class RejectedTweet(msgspec.Struct, frozen=True):
 
 
 class _Columns(NamedTuple):
-    """Where a file's columns are, and how many it has."""
+    """Where a file's columns are, and how many it has. Not every file has the tweets' ids."""
 
     width: int
     text: int
     label: int
+    tweet_id: int | None
 
 
 class _Faults:
@@ -99,8 +107,10 @@ def read_labelled(folder: Path) -> list[LabelledTweet]:
     if not files:
         raise InputError(f"there is no CSV file in the data set ({folder})")
     csv.field_size_limit(_MAX_FIELD)
-    faults = _Faults()
-    tweets = [tweet for path in files for tweet in _read_file(path, path.relative_to(folder).as_posix(), faults)]
+    faults, withdrawn = _Faults(), _withdrawn(folder)
+    tweets = [
+        tweet for path in files for tweet in _read_file(path, path.relative_to(folder).as_posix(), faults, withdrawn)
+    ]
     faults.raise_any()
     if not tweets:
         raise InputError("the data set has no rows")
@@ -146,8 +156,31 @@ def _rejection(tweet: LabelledTweet, labels: set[Label], seen: set[str]) -> Reje
     return Rejected.DUPLICATE if tweet.text in seen else None
 
 
-def _read_file(path: Path, name: str, faults: _Faults) -> Iterator[LabelledTweet]:
-    row = 0
+def _withdrawn(folder: Path) -> Withdrawn:
+    """What the tombstones of a data set tell.
+
+    Raises:
+        InputError: a file of them is damaged; without it, withdrawn tweets would be learnt from.
+    """
+    files = sorted(path for path in (folder / FOLDER).rglob("*.jsonl.gz") if path.is_file())
+    withdrawn = Withdrawn(line for path in files for line in _tombstones(path, path.relative_to(folder).as_posix()))
+    if withdrawn.unreadable:
+        raise InputError(
+            f"{withdrawn.unreadable} lines below {FOLDER}/ are no tombstones; put the files back as they were"
+        )
+    return withdrawn
+
+
+def _tombstones(path: Path, name: str) -> Iterator[bytes]:
+    try:
+        with gzip.open(path) as stream:
+            yield from stream
+    except (OSError, EOFError) as error:
+        raise InputError(f"{name}: cannot be read ({type(error).__name__}); put the file back as it was") from None
+
+
+def _read_file(path: Path, name: str, faults: _Faults, withdrawn: Withdrawn) -> Iterator[LabelledTweet]:
+    row, left_out = 0, list[int]()
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream)
@@ -157,7 +190,9 @@ def _read_file(path: Path, name: str, faults: _Faults) -> Iterator[LabelledTweet
             row, columns = 1, _columns(header, name)
             for row, fields in enumerate(reader, start=2):
                 tweet = _read_row(fields, columns, (name, row), faults)
-                if tweet is not None:
+                if tweet is not None and columns.tweet_id is not None and withdrawn.holds(fields[columns.tweet_id]):
+                    left_out.append(row)
+                elif tweet is not None:
                     yield tweet
     except UnicodeDecodeError as error:
         raise InputError(
@@ -165,6 +200,8 @@ def _read_file(path: Path, name: str, faults: _Faults) -> Iterator[LabelledTweet
         ) from None
     except csv.Error as error:
         raise InputError(f"{name}: row {row + 1} cannot be read ({error}); is a quotation mark left open?") from None
+    if left_out:
+        log.warning("%s: %s withdrawn and not read; take them out of the file", name, _rows(left_out))
 
 
 def _read_row(fields: list[str], columns: _Columns, place: tuple[str, int], faults: _Faults) -> LabelledTweet | None:
@@ -188,7 +225,8 @@ def _columns(header: list[str], name: str) -> _Columns:
     twice = [column for column in (TEXT_COLUMN, LABEL_COLUMN) if names.count(column) > 1]
     if twice:
         raise InputError(f"{name}: row 1 names the column {twice[0]} more than once")
-    return _Columns(len(names), names.index(TEXT_COLUMN), names.index(LABEL_COLUMN))
+    tweet_id = names.index(ID_COLUMN) if ID_COLUMN in names else None
+    return _Columns(len(names), names.index(TEXT_COLUMN), names.index(LABEL_COLUMN), tweet_id)
 
 
 def _rows(rows: list[int]) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from lambdas.common.champion import Classifier
 from lambdas.common.delivery import Delivery
 from lambdas.common.kinesis import Batch, sample_latencies
@@ -26,6 +28,7 @@ from lambdas.common.metric_names import (
 from lambdas.common.parking import Parking
 from lambdas.common.streams import Outgoing
 from lambdas.common.telemetry import Meter, logger, tracer
+from lambdas.common.tweet_traces import TweetTraces
 from moderation.errors import NoChampionError
 from moderation.messages import ClassificationEvent, Decision, TweetEvent, encode
 
@@ -62,6 +65,7 @@ class ClassifyService:
     verdicts: VerdictStream
     parking: Parking
     meter: Meter
+    traces: TweetTraces
 
     def prepare(self) -> None:
         """Load the champion before the first batch, if there is one."""
@@ -80,9 +84,17 @@ class ClassifyService:
         Raises:
             NoChampionError: there is no model; the whole batch is to be retried.
         """
+        taken_up = time.time()
         self.meter.count(RECORDS_RECEIVED, len(batch.records))
-        first_failed = self._write(batch, self._classify(batch.messages)) if batch.messages else None
+        chosen = self.traces.choose(batch)
+        verdicts = self._classify(batch.messages) if batch.messages else []
+        for position, context in chosen.items():
+            verdict = verdicts[position]
+            header = self.traces.handed_on(context, verdict.prediction.tweet_id)
+            verdicts[position] = msgspec.structs.replace(verdict, trace=header)
+        first_failed = self._write(batch, verdicts) if verdicts else None
         first_failed = self.parking.park(batch, first_failed)
+        self.traces.tell(batch, chosen, verdicts, taken_up=taken_up, first_failed=first_failed)
         for latency in sample_latencies(batch.records[:first_failed], time.time()):
             self.meter.count(LATENCY, latency)
         return first_failed

@@ -18,6 +18,7 @@ class Settings(msgspec.Struct, frozen=True):
         champion_parameter: name of the parameter that holds the champion pointer.
         failed_records_bucket: name of the bucket where records that cannot be processed are kept.
         champion_refresh_seconds: how long the champion pointer is believed.
+        trace_share: share of the tweets whose way is traced, 0 to 1; those that bring a trace with them not counted.
         explain: whether verdicts carry reasons.
         artefact_cache: writable folder for the model that serves. Empty means one below the folder for temporary files,
             which on Lambda is ``/tmp``, the only writable place.
@@ -28,5 +29,6 @@ class Settings(msgspec.Struct, frozen=True):
     champion_parameter: Text
     failed_records_bucket: Text
     champion_refresh_seconds: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    trace_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     explain: bool = True
     artefact_cache: str = ""

@@ -14,9 +14,11 @@ from lambdas.common.clients import make_client
 from lambdas.common.parking import Parking
 from lambdas.common.streams import StreamWriter
 from lambdas.common.telemetry import meter
+from lambdas.common.tweet_traces import TweetTraces
 from moderation import model
 from moderation.champion import ChampionPointer
 from moderation.classifier import Classifier
+from moderation.tracing import Place
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -47,4 +49,6 @@ def build(settings: Settings) -> ClassifyService:
         meter=meter,
     )
     parking = Parking(s3, settings.failed_records_bucket, "classify", meter)
-    return ClassifyService(champion, StreamWriter(kinesis, settings.classification_stream), parking, meter)
+    verdicts = StreamWriter(kinesis, settings.classification_stream)
+    traces = TweetTraces(settings.stage, Place.TWEET_PUT, Place.CLASSIFY, settings.trace_share)
+    return ClassifyService(champion, verdicts, parking, meter, traces)

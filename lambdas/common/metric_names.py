@@ -14,7 +14,7 @@ NAMESPACE: Final = "Cyberbullying"
 """The value of POWERTOOLS_METRICS_NAMESPACE."""
 
 DIMENSIONS: Final = ("service", "stage")
-"""``service`` is the function (``classify``, ``warn``), ``stage`` the stage it runs in."""
+"""``service`` is the function (``classify``, ``warn``, ``withdraw``), ``stage`` the stage it runs in."""
 
 Unit = Literal["Count", "Seconds", "Milliseconds"]
 
@@ -43,6 +43,7 @@ class Metric:
 _CLASSIFY: Final = ("classify",)
 _WARN: Final = ("warn",)
 _BOTH: Final = ("classify", "warn")
+_WITHDRAW: Final = ("withdraw",)
 
 COLD_START: Final = Metric(
     "ColdStart", "Count", _BOTH, "Execution environments started", dimensions=("function_name", "service")
@@ -74,7 +75,18 @@ WARNINGS_HELD: Final = Metric("WarningsHeld", "Count", _WARN, "Warnings kept bac
 REFERRALS_RECORDED: Final = Metric("ReferralsRecorded", "Count", _WARN, "Tweets referred to a person")
 EFFECTS_APPLIED: Final = Metric("EffectsApplied", "Count", _WARN, "Effects that reached their sink", by="sink")
 SINK_FAILED: Final = Metric("SinkFailed", "Count", _WARN, "Effects that did not reach their sink", by="sink")
-DUPLICATES_SKIPPED: Final = Metric("DuplicatesSkipped", "Count", _WARN, "Verdicts on tweets already acted upon")
+DUPLICATES_SKIPPED: Final = Metric(
+    "DuplicatesSkipped", "Count", _WARN, "Verdicts on tweets acted upon already, or withdrawn"
+)
+
+WITHDRAWALS_APPLIED: Final = Metric("WithdrawalsApplied", "Count", _WITHDRAW, "Deletions and edits acted upon")
+WARNINGS_WITHDRAWN: Final = Metric(
+    "WarningsWithdrawn", "Count", _WITHDRAW, "Entries of the ledger that were taken back"
+)
+WITHDRAWALS_FAILED: Final = Metric("WithdrawalsFailed", "Count", _WITHDRAW, "Withdrawals not acted upon, to be retried")
+WITHDRAWALS_REFUSED: Final = Metric(
+    "WithdrawalsRefused", "Count", _WITHDRAW, "Messages set aside: they withdraw nothing"
+)
 
 METRICS: Final[tuple[Metric, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 """All of them."""

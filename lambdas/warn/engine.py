@@ -8,7 +8,7 @@ sent is due when the verdict comes again.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,11 +23,12 @@ from lambdas.common.metric_names import (
     Metric,
 )
 from lambdas.common.telemetry import Meter, logger
-from lambdas.warn.entries import Entry, Status, new_entry
+from lambdas.warn.entries import Entry, Known, Status, WithdrawnTweet, new_entry
 from lambdas.warn.ledger import Ledger, LedgerUnavailableError
 from lambdas.warn.sinks import Due, Sink
 from moderation.effects import Effect, WarningPolicy
 from moderation.messages import ClassificationEvent
+from moderation.tombstones import written_at
 
 _STATUS_METRICS: dict[Status, Metric] = {
     Status.ISSUED: WARNINGS_ISSUED,
@@ -72,13 +73,22 @@ class Engine:
                 positions.setdefault(entry.key, position)
         if not wanted:
             return None
-        entries, lost = self._enter(wanted, now, repeated)
+        known, gone = self.ledger.look_up(
+            list(wanted), {entry.author_id for entry in wanted.values() if entry.author_id}
+        )
+        for key in [key for key, position in positions.items() if _is_withdrawn(verdicts[position], gone)]:
+            known[key] = WithdrawnTweet(key)
+        entries, lost = self._enter(wanted, known, now, repeated)
         failed = lost | self._send(entries.values())
         return min((positions[key] for key in failed), default=None)
 
-    def _enter(self, wanted: dict[str, Entry], now: datetime, repeated: int) -> tuple[dict[str, Entry], set[str]]:
-        """Look tweets up and record those that are new; returns all entries, and the keys that were not recorded."""
-        known = self.ledger.read(list(wanted))
+    def _enter(
+        self, wanted: dict[str, Entry], known: dict[str, Known], now: datetime, repeated: int
+    ) -> tuple[dict[str, Entry], set[str]]:
+        """Record the tweets that are new; returns all entries, and the keys that were not recorded.
+
+        A tweet that was withdrawn has no entry, and gets none.
+        """
         new = [entry for key, entry in wanted.items() if key not in known]
         recorded = self.ledger.record(new, now.date().isoformat())
         statuses = Counter(entry.status for entry in recorded.made.values())
@@ -89,10 +99,12 @@ class Engine:
         if recorded.lost:
             logger.error("verdicts were not recorded", lost=len(recorded.lost))
         known |= recorded.found
-        skipped = repeated + sum(not entry.due(self.policy) for entry in known.values())
+        entries = {key: found for key, found in known.items() if isinstance(found, Entry)}
+        # Of a withdrawn tweet nothing is due either.
+        skipped = repeated + len(known) - sum(bool(entry.due(self.policy)) for entry in entries.values())
         if skipped:
             self.meter.count(DUPLICATES_SKIPPED, skipped)
-        return known | recorded.made, recorded.lost
+        return entries | recorded.made, recorded.lost
 
     def _send(self, entries: Iterable[Entry]) -> set[str]:
         """Apply what is due, sink by sink, and remember it; returns the keys of which something failed."""
@@ -127,3 +139,9 @@ class Engine:
         if faults:
             logger.error("a sink failed", sink=sink, failed=len(faults), faults=sorted(set(faults)))
             self.meter.count(SINK_FAILED, len(faults), by=sink)
+
+
+def _is_withdrawn(verdict: ClassificationEvent, gone: Mapping[str, str]) -> bool:
+    """Whether a verdict is on a tweet that was written before its author's account went."""
+    author = verdict.author_id
+    return author is not None and author in gone and written_at(verdict) <= gone[author]

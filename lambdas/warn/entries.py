@@ -21,13 +21,19 @@ RETENTION: Final = timedelta(days=90)
 NOTICE_VERSION: Final = 1
 
 
+WITHDRAWN: Final = "withdrawn"
+"""The status of an item that is no entry any more, or never was one: its tweet was withdrawn."""
+
+
 class Status(StrEnum):
     """Where a tweet stands."""
 
     ISSUED = "issued"
     """Its author is warned."""
     HELD = "held"
-    """Its author would be warned, had the daily quota allowed it. Nothing is sent."""
+    """Its author would be warned, had the daily quota allowed it. Nothing is sent until a person releases it."""
+    DROPPED = "dropped"
+    """It was held, and a person decided that nobody is warned."""
     REFERRED = "referred"
     """A person is to look at it. Nobody is warned."""
 
@@ -40,6 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         recorded_at: when the entry was made, as on the wire.
         expires_at: seconds since 1970 after which the entry may be forgotten.
         done: effects that have reached their sinks.
+        released_at: when a person decided about it, if it was held.
     """
 
     key: str
@@ -55,13 +62,24 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     author_id: str | None = None
     source: str | None = None
     done: frozenset[Effect] = frozenset()
+    released_at: str | None = None
 
     def due(self, policy: WarningPolicy) -> tuple[Effect, ...]:
         """The effects still to be applied, in the policy's order. Being recorded is the entry itself."""
-        if self.status is Status.HELD:
+        if self.status in {Status.HELD, Status.DROPPED}:
             return ()
         effects = policy.effects.get(self.decision, ())
         return tuple(effect for effect in effects if effect is not Effect.RECORD_WARNING and effect not in self.done)
+
+
+class WithdrawnTweet(msgspec.Struct, frozen=True):
+    """What stands in the place of an entry when the tweet was withdrawn: nothing may be done for it any more."""
+
+    key: str
+
+
+Known = Entry | WithdrawnTweet
+"""What the ledger may hold under a key."""
 
 
 def new_entry(verdict: ClassificationEvent, policy: WarningPolicy, now: datetime) -> Entry:

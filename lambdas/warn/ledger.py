@@ -7,15 +7,16 @@ is counted once, and what was not finished is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import msgspec
 
 from lambdas.common.delivery import Retry
-from lambdas.warn.entries import Entry, Status
+from lambdas.warn.entries import WITHDRAWN, Entry, Known, Status, WithdrawnTweet
 from moderation.effects import Effect
 
 if TYPE_CHECKING:
@@ -43,20 +44,23 @@ class Recorded:
 
     Attributes:
         made: by key, those that were made now; warnings beyond the quota are HELD.
-        found: by key, those that somebody else had made in the meantime.
+        found: by key, what somebody else had put there in the meantime.
         lost: keys of those that could not be recorded, to be retried.
     """
 
     made: dict[str, Entry] = field(default_factory=dict)
-    found: dict[str, Entry] = field(default_factory=dict)
+    found: dict[str, Known] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
 
 
 class Ledger(Protocol):
     """Remembers entries."""
 
-    def read(self, keys: Sequence[str]) -> dict[str, Entry]:
-        """The entries that exist, by key. Raises LedgerUnavailableError or RequestFaults."""
+    def look_up(self, keys: Sequence[str], authors: Collection[str]) -> tuple[dict[str, Known], dict[str, str]]:
+        """What there is, by key, and since when an author's account is gone, of those whose is.
+
+        Raises LedgerUnavailableError or RequestFaults.
+        """
 
     def record(self, entries: Sequence[Entry], day: str) -> Recorded:
         """Make entries, each once, and count the warnings among them on a day (``YYYY-MM-DD``)."""
@@ -68,7 +72,8 @@ class Ledger(Protocol):
 class DynamoLedger:
     """The ledger in a DynamoDB table with the string key ``pk``, and ``expires_at`` as its time to live.
 
-    An entry's key is ``<tweet id>#<policy>``; the day's count is the item ``quota#<YYYY-MM-DD>``.
+    An entry's key is ``<tweet id>#<policy>``; the day's count is the item ``quota#<YYYY-MM-DD>``, the mark of an
+    author whose account is gone ``author#<digest>``.
     """
 
     def __init__(self, client: DynamoDBClient, table: str, quota: int, retry: Retry | None = None) -> None:
@@ -85,15 +90,32 @@ class DynamoLedger:
         self._quota = quota
         self._retry = retry or Retry(attempts=8, base=0.05)
 
-    def read(self, keys: Sequence[str]) -> dict[str, Entry]:
-        """The entries that exist, by key."""
-        found: dict[str, Entry] = {}
+    def look_up(self, keys: Sequence[str], authors: Collection[str]) -> tuple[dict[str, Known], dict[str, str]]:
+        """What there is, by key, and since when an author's account is gone, of those whose is. In as few calls."""
+        marks = {author_key(author): author for author in authors}
+        found: dict[str, Known] = {}
+        gone: dict[str, str] = {}
+        for item in self._items([*keys, *marks]):
+            key = item["pk"]["S"]
+            if key in marks:
+                gone[marks[key]] = item["withdrawn_at"]["S"]
+            else:
+                found[key] = read_item(item)
+        return found, gone
+
+    def read(self, keys: Sequence[str]) -> dict[str, Known]:
+        """What there is, by key."""
+        return {item["pk"]["S"]: read_item(item) for item in self._items(keys)}
+
+    def _items(self, keys: Sequence[str]) -> list[Mapping[str, Any]]:
+        """The items that exist under some keys."""
+        found: list[Mapping[str, Any]] = []
         for some in _runs(keys, GET_LIMIT):
             wanted: list[Mapping[str, Any]] = [{"pk": {"S": key}} for key in some]
             for attempt in range(self._retry.attempts):
                 request: Any = {self._table: {"Keys": wanted, "ConsistentRead": True}}
                 answer = self._client.batch_get_item(RequestItems=request)
-                found.update((item["pk"]["S"], _entry(item)) for item in answer["Responses"].get(self._table, []))
+                found += answer["Responses"].get(self._table, [])
                 left = answer["UnprocessedKeys"].get(self._table)
                 wanted = list(left["Keys"]) if left else []
                 if not wanted:
@@ -200,6 +222,11 @@ def quota_key(day: str) -> str:
     return f"quota#{day}"
 
 
+def author_key(author_id: str) -> str:
+    """The key of the mark of an author whose account is gone. A digest, for the id is what is to be forgotten."""
+    return f"author#{sha256(author_id.encode()).hexdigest()}"
+
+
 def within_quota(entries: Sequence[Entry], left: int) -> list[Entry]:
     """The entries, with warnings beyond what is left of the quota held."""
     kept: list[Entry] = []
@@ -224,8 +251,10 @@ def _item(entry: Entry) -> dict[str, AttributeValueTypeDef]:
     return item
 
 
-def _entry(item: Mapping[str, AttributeValueTypeDef]) -> Entry:
-    """The entry that DynamoDB keeps as an item."""
+def read_item(item: Mapping[str, AttributeValueTypeDef]) -> Known:
+    """The entry that DynamoDB keeps as an item, or what withdraw has left of it."""
+    if item["status"]["S"] == WITHDRAWN:
+        return WithdrawnTweet(item["pk"]["S"])
     values: dict[str, object] = {name: next(iter(value.values())) for name, value in item.items()}
     values["key"] = values.pop("pk")
     return msgspec.convert(values, Entry, strict=False)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from lambdas.common.clients import make_client
 from lambdas.common.parking import Parking
 from lambdas.common.telemetry import meter
+from lambdas.common.tweet_traces import TweetTraces
 from lambdas.warn.engine import Engine
 from lambdas.warn.ledger import DynamoLedger
 from lambdas.warn.service import WarnService
 from lambdas.warn.settings import Settings
 from lambdas.warn.sinks import EventSink, NotificationSink
 from moderation.effects import DEFAULT_POLICY
+from moderation.tracing import Place
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,4 +38,5 @@ def build(settings: Settings) -> WarnService:
         ),
         meter=meter,
     )
-    return WarnService(engine, Parking(s3, settings.failed_records_bucket, "warn", meter), meter)
+    parking = Parking(s3, settings.failed_records_bucket, "warn", meter)
+    return WarnService(engine, parking, meter, TweetTraces(settings.stage, Place.VERDICT_PUT, Place.WARN))

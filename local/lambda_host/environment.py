@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import shutil
 import signal
 import threading
@@ -24,6 +23,7 @@ import psutil
 from local import aws, paths
 from local.lambda_host.runtime_api import Invocation, RuntimeApi
 from local.lambda_host.telemetry import Telemetry
+from local.lambda_host.xray import Sampler
 from local.processes import Child, Supervisor
 
 _log = logging.getLogger(__name__)
@@ -78,6 +78,7 @@ class ExecutionEnvironment:
         self.max_memory = 0
         self.killed_for_memory = False
         self._telemetry = telemetry
+        self._sampler = Sampler()
         self._log_stream = f"{time.strftime('%Y/%m/%d')}/[{config.version}]{uuid.uuid4().hex}"
         self._scratch = supervisor.scratch(config.name)
         self._api = RuntimeApi()
@@ -128,7 +129,7 @@ class ExecutionEnvironment:
             payload=payload,
             function_arn=function_arn,
             deadline_ms=int((time.time() + timeout) * 1000),
-            trace_id=new_trace_id(),
+            trace_id=self._sampler.trace_header(),
         )
         self._write(f"START RequestId: {invocation.request_id} Version: {self.config.version}")
         started = time.monotonic()
@@ -159,11 +160,10 @@ class ExecutionEnvironment:
         config = self.config
         return {
             "TMPDIR": str(self._scratch),
-            # Nobody takes X-Ray segments here; the header is passed on all the same.
-            "POWERTOOLS_TRACE_DISABLED": "true",
             **{name: self._moved(value) for name, value in config.variables.items()},
             **aws.environment(endpoint),
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
+            "AWS_XRAY_DAEMON_ADDRESS": self._telemetry.xray_address,
             "AWS_LAMBDA_FUNCTION_NAME": config.name,
             "AWS_LAMBDA_FUNCTION_VERSION": config.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.memory_mb),
@@ -250,12 +250,6 @@ def exit_reason(child: Child) -> str:
         name = "killed" if code == -signal.SIGKILL else signal.strsignal(-code) or str(-code)
         return f"Runtime exited with error: signal: {name.lower()}"
     return f"Runtime exited with error: exit status {code}"
-
-
-def new_trace_id() -> str:
-    """An X-Ray tracing header, in the format of the X-Ray Developer Guide."""
-    root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
-    return f"Root={root};Parent={secrets.token_hex(8)};Sampled=0"
 
 
 def error_type(answer: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Carries what functions write to log files, to CloudWatch Logs and, for metrics in it, to CloudWatch.
+"""Carries what functions write to log files, to CloudWatch Logs and, for metrics in it, to CloudWatch; takes traces.
 
 On AWS, CloudWatch turns lines in the embedded metric format into metrics; here a thread does it, once a second.
 Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format".
@@ -20,6 +20,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import Clients
+from local.lambda_host.xray import FILE, TraceDaemon
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Telemetry:
 
     Args:
         clients: of the emulator.
-        folder: gets one log file per function.
+        folder: gets one log file per function, and one file of the segments of all traces.
     """
 
     def __init__(self, clients: Clients, folder: Path) -> None:
@@ -46,7 +47,13 @@ class Telemetry:
         self._streams: set[tuple[str, str]] = set()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         folder.mkdir(parents=True, exist_ok=True)
+        self._traces = TraceDaemon(folder / FILE)
         self._thread.start()
+
+    @property
+    def xray_address(self) -> str:
+        """Where functions send segments of traces."""
+        return self._traces.address
 
     def line(self, function: str, log_group: str, log_stream: str, text: str) -> None:
         """Take a line that a function wrote."""
@@ -70,6 +77,7 @@ class Telemetry:
         """Write what is left, and stop."""
         self._queue.put(None)
         self._thread.join(5.0)
+        self._traces.close()
 
     def _lambda_metric(self, function: str, name: str, value: float, unit: str) -> None:
         dimensions = [{"Name": "FunctionName", "Value": function}]

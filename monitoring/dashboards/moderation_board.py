@@ -104,9 +104,34 @@ _WARNINGS: Final = Row(
     ),
 )
 
+_WITHDRAWALS: Final = Row(
+    "Withdrawals",
+    (
+        Panel(
+            "Deletions and edits",
+            "What sources took back and was acted upon, and warnings that were taken back with it. Most tweets that "
+            "are deleted were never warned of.",
+            (
+                function(names.WITHDRAWALS_APPLIED, "withdraw", label="acted upon"),
+                function(names.WARNINGS_WITHDRAWN, "withdraw", label="warnings taken back", key="b"),
+            ),
+            width=12,
+        ),
+        Panel(
+            "Withdrawals in trouble",
+            "Those that the ledger or a bucket did not take, to be retried, and messages that are no withdrawals.",
+            (
+                function(names.WITHDRAWALS_FAILED, "withdraw", label="to be retried"),
+                function(names.WITHDRAWALS_REFUSED, "withdraw", label="set aside", key="b"),
+            ),
+            width=12,
+        ),
+    ),
+)
+
 MODERATION: Final = Board(
     "moderation",
     "Cyberbullying: moderation",
     "What is decided about tweets, and what comes of it",
-    (_DECISIONS, _WARNINGS),
+    (_DECISIONS, _WARNINGS, _WITHDRAWALS),
 )

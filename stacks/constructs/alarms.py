@@ -101,6 +101,18 @@ SINK_FAILED: Final = Kind(
     "Warnings or announcements do not reach their sink; they are retried.",
     "Look at the sink that the function's log names.",
 )
+WITHDRAWALS_KEPT: Final = Kind(
+    "withdrawals_kept",
+    "withdrawals-kept",
+    "Deletions or edits were not acted upon; they lie in the dead-letter queue.",
+    "Read their reason, mend the cause, and send them back to the queue.",
+)
+WITHDRAWALS_LATE: Final = Kind(
+    "withdrawals_late",
+    "withdrawals-late",
+    "Deletions and edits wait to be acted upon.",
+    "Read the function's log for what does not take them.",
+)
 STREAM_THROTTLED: Final = Kind(
     "writes_throttled",
     "stream-throttled",

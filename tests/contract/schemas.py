@@ -14,7 +14,8 @@ import msgspec
 from lambdas.common.parking import ParkedRecord
 from lambdas.warn.entries import Entry, Notice
 from moderation.champion import ChampionPointer
-from moderation.messages import ClassificationEvent, TweetEvent
+from moderation.messages import AuthorWithdrawn, ClassificationEvent, TweetEvent, TweetWithdrawn
+from moderation.tombstones import Tombstone
 
 FOLDER: Final = Path(__file__).parent / "schemas"
 
@@ -25,6 +26,9 @@ MESSAGES: Final[dict[str, type[msgspec.Struct]]] = {
     "notice": Notice,
     "parked_record": ParkedRecord,
     "ledger_entry": Entry,
+    "tweet_withdrawn": TweetWithdrawn,
+    "author_withdrawn": AuthorWithdrawn,
+    "tombstone": Tombstone,
 }
 """By name of the golden file."""
 

@@ -8,20 +8,23 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from lambdas.common.champion import ParameterPointer, S3Artefacts
 from lambdas.common.streams import Outgoing, StreamWriter
 from lambdas.redrive import Redriver, Report
-from lambdas.warn.entries import Entry, Status, new_entry
+from lambdas.warn.entries import Entry, Status, WithdrawnTweet, new_entry
+from lambdas.warn.held import HeldWarnings
 from lambdas.warn.ledger import DynamoLedger
 from lambdas.warn.sinks import Due, EventSink, NotificationSink
+from lambdas.withdraw.ledger import WithdrawalLedger
 from local import emulator
 from local.aws import Clients
 from local.processes import Supervisor
 from moderation.effects import DEFAULT_POLICY, Effect
 from moderation.errors import BadArtefactError
-from moderation.messages import Decision
+from moderation.messages import AuthorWithdrawn, Decision, TweetWithdrawn, Withdrawal
 from tests.fakes import records
 from tests.fakes.aws import FakeDynamoDB, FakeEvents, FakeKinesis, FakeS3, FakeSns, FakeSsm, as_client
 from tests.fakes.time import noted_retry
@@ -58,7 +61,14 @@ def table(real: Clients | None) -> tuple[Any, str]:
     real["dynamodb"].create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "author_id")],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "author",
+                "KeySchema": [{"AttributeName": "author_id", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
         BillingMode="PAY_PER_REQUEST",
     )
     return real["dynamodb"], name
@@ -93,9 +103,48 @@ def test_the_ledger_records_holds_finds_and_remembers(table: tuple[Any, str]) ->
     ledger.mark({"0#default-1": [Effect.ANNOUNCE_FLAGGED]})
     found = ledger.read([f"{number}#default-1" for number in range(140)])
     assert len(found) == 135
-    assert found["0#default-1"].done == {Effect.NOTIFY, Effect.ANNOUNCE_FLAGGED}
-    assert found["1#default-1"].done == {Effect.NOTIFY}
+    done = {key: item.done for key, item in found.items() if isinstance(item, Entry)}
+    assert done["0#default-1"] == {Effect.NOTIFY, Effect.ANNOUNCE_FLAGGED}
+    assert done["1#default-1"] == {Effect.NOTIFY}
     assert found["2#default-1"] == entries(2, 3)[0]
+
+
+def test_a_tweet_is_withdrawn_with_its_revisions_and_an_author_with_all(table: tuple[Any, str]) -> None:
+    ledger = DynamoLedger(*table, quota=120, retry=noted_retry())
+    ledger.record(entries(0, 4), DAY)
+    withdrawals = WithdrawalLedger(*table, "author", ("default-1",))
+    at = {"source": "test", "withdrawn_at": "2026-11-23T12:00:00.000Z"}
+    edit = TweetWithdrawn(tweet_id="1", reason=Withdrawal.EDITED, replaced_by="1@a", **at)
+    assert withdrawals.withdraw(edit).warnings == 1
+    for revision, tombstones in (("1@c", 2), ("1@b", 3)):
+        later = msgspec.structs.replace(edit, replaced_by=revision)
+        assert len(withdrawals.withdraw(later).tombstones) == tombstones
+    deletion = TweetWithdrawn(tweet_id="1", reason=Withdrawal.DELETED, **at)
+    assert [tombstone.tweet_id for tombstone in withdrawals.withdraw(deletion).tombstones] == ["1", "1@a", "1@b", "1@c"]
+    found = ledger.read(["1#default-1", "1@c#default-1", "2#default-1"])
+    assert [type(each) for each in found.values()].count(WithdrawnTweet) == 2
+    author = AuthorWithdrawn(author_id="author", reason=Withdrawal.SUSPENDED, **at)
+    assert withdrawals.withdraw(author).warnings == 3
+    assert withdrawals.withdraw(author).warnings == 0
+    before = msgspec.structs.replace(author, withdrawn_at="2026-11-22T12:00:00.000Z")
+    assert withdrawals.withdraw(before).warnings == 0
+    _, gone = ledger.look_up(["2#default-1"], {"author", "other"})
+    assert gone == {"author": author.withdrawn_at}
+
+
+def test_held_warnings_are_found_and_decided_about_once(table: tuple[Any, str]) -> None:
+    ledger = DynamoLedger(*table, quota=1, retry=noted_retry())
+    ledger.record(entries(0, 4), DAY)
+    held = HeldWarnings(*table, now=lambda: NOW)
+    first, second, third = sorted(held.find(DEFAULT_POLICY), key=lambda entry: entry.key)
+    assert held.settle(first, Status.DROPPED) is not None
+    assert held.settle(first, Status.ISSUED) is None
+    released = held.settle(second, Status.ISSUED)
+    assert released is not None
+    assert list(ledger.read([second.key]).values()) == [released]
+    assert sorted(entry.key for entry in held.find(DEFAULT_POLICY)) == [second.key, third.key]
+    ledger.mark({second.key: [Effect.NOTIFY, Effect.ANNOUNCE_FLAGGED]})
+    assert [entry.key for entry in held.find(DEFAULT_POLICY)] == [third.key]
 
 
 class OutOfDate(DynamoLedger):

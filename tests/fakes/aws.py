@@ -34,6 +34,10 @@ class TransactionInProgressError(ClientError):
     """The same transaction is still under way."""
 
 
+class ConditionFailedError(ClientError):
+    """An item is not as it was wanted to be."""
+
+
 def client_error(code: str, operation: str = "Operation", kind: type[ClientError] = ClientError) -> ClientError:
     return kind({"Error": {"Code": code, "Message": "made to happen"}}, operation)
 
@@ -159,6 +163,27 @@ class FakeSns(_Fake):
         return {"Successful": [], "Failed": failed}
 
 
+class FakeSqs(_Fake):
+    """A queue that takes messages. ``refuse`` lists the error code of each of the next ones (None takes one)."""
+
+    def __init__(self, faults: Iterable[BaseException | None] = (), refuse: Iterable[str | None] = ()) -> None:
+        super().__init__(faults)
+        self.refuse = deque(refuse)
+        self.messages: list[dict[str, Any]] = []
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self._called("send_message_batch")
+        assert len(Entries) <= 10
+        failed: list[dict[str, Any]] = []
+        for entry in Entries:
+            code = self.refuse.popleft() if self.refuse else None
+            if code:
+                failed.append({"Id": entry["Id"], "Code": code, "SenderFault": False})
+            else:
+                self.messages.append(entry)
+        return {"Successful": [], "Failed": failed}
+
+
 class FakeEvents(_Fake):
     """A bus. ``refuse`` lists the error code of each of the next events (None lets one through)."""
 
@@ -185,16 +210,18 @@ class FakeDynamoDB(_Fake):
     """One table with the key ``pk``, and the expressions that the ledger uses.
 
     ``meddle`` runs before each transaction, as somebody else would. ``unprocessed`` is how many keys each of the next
-    batch reads leaves out.
+    batch reads leaves out. ``page`` is how many items a query or a scan looks at.
     """
 
     exceptions = SimpleNamespace(
         TransactionCanceledException=TransactionCanceledError,
         TransactionInProgressException=TransactionInProgressError,
+        ConditionalCheckFailedException=ConditionFailedError,
     )
 
-    def __init__(self, faults: Iterable[BaseException | None] = ()) -> None:
+    def __init__(self, faults: Iterable[BaseException | None] = (), page: int = 1000) -> None:
         super().__init__(faults)
+        self.page = page
         self.items: dict[str, Item] = {}
         self.meddle: Callable[[], None] = lambda: None
         self.unprocessed: deque[int] = deque()
@@ -213,6 +240,78 @@ class FakeDynamoDB(_Fake):
         self._called("get_item")
         item = self.items.get(Key["pk"]["S"])
         return {"Item": item} if item else {}
+
+    def update_item(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        Key: Item,  # noqa: N803
+        UpdateExpression: str,  # noqa: N803
+        ExpressionAttributeValues: Item,  # noqa: N803
+        ExpressionAttributeNames: dict[str, str],  # noqa: N803
+        ConditionExpression: str = "",  # noqa: N803
+        ReturnValues: str = "NONE",  # noqa: N803
+    ) -> dict[str, Any]:
+        self._called("update_item")
+        key = Key["pk"]["S"]
+        old = self.items.get(key, {})
+        assert all(name in UpdateExpression + ConditionExpression for name in ExpressionAttributeNames)
+        if not _holds(ConditionExpression, old, ExpressionAttributeValues):
+            raise client_error("ConditionalCheckFailedException", "UpdateItem", ConditionFailedError)
+        item = dict(old) or dict(Key)
+        for clause, body in re.findall(r"(SET|REMOVE|ADD) (.*?)(?= SET | REMOVE | ADD |$)", UpdateExpression):
+            for part in body.split(", "):
+                name, *value = part.replace(" = ", " ").split(" ")
+                name = ExpressionAttributeNames.get(name, name)
+                if clause == "REMOVE":
+                    item.pop(name, None)
+                elif clause == "SET":
+                    item[name] = ExpressionAttributeValues[value[0]]
+                else:
+                    item[name] = _added(item.get(name), ExpressionAttributeValues[value[0]])
+        self.items[key] = item
+        return {"Attributes": old} if ReturnValues == "ALL_OLD" and old else {}
+
+    def query(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        IndexName: str,  # noqa: N803
+        KeyConditionExpression: str,  # noqa: N803
+        ExpressionAttributeValues: Item,  # noqa: N803
+        ProjectionExpression: str,  # noqa: N803
+        ExclusiveStartKey: Item | None = None,  # noqa: N803
+    ) -> dict[str, Any]:
+        """By the index on ``author_id``, which has the items that have one."""
+        self._called("query")
+        assert (KeyConditionExpression, ProjectionExpression) == ("author_id = :author", "pk")
+        wanted = ExpressionAttributeValues[":author"]
+        keys = [key for key, item in self.items.items() if item.get("author_id") == wanted]
+        return self._paged([{"pk": {"S": key}} for key in sorted(keys)], ExclusiveStartKey)
+
+    def scan(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        FilterExpression: str,  # noqa: N803
+        ExpressionAttributeNames: dict[str, str],  # noqa: N803
+        ExpressionAttributeValues: Item,  # noqa: N803
+        ConsistentRead: bool,  # noqa: N803
+        ExclusiveStartKey: Item | None = None,  # noqa: N803
+    ) -> dict[str, Any]:
+        self._called("scan")
+        assert FilterExpression == "#status = :held OR attribute_exists(released_at)"
+        page = self._paged([item for _, item in sorted(self.items.items())], ExclusiveStartKey)
+        status, held = ExpressionAttributeNames["#status"], ExpressionAttributeValues[":held"]
+        found = [item for item in page["Items"] if item.get(status) == held or "released_at" in item]
+        return page | {"Items": found}
+
+    def _paged(self, items: list[Item], start: Item | None) -> dict[str, Any]:
+        left = [item for item in items if start is None or item["pk"]["S"] > start["pk"]["S"]]
+        page: dict[str, Any] = {"Items": left[: self.page]}
+        if len(left) > self.page:
+            page["LastEvaluatedKey"] = {"pk": left[self.page - 1]["pk"]}
+        return page
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self._called("transact_write_items")
@@ -247,10 +346,29 @@ class FakeDynamoDB(_Fake):
         for verb, name, value in re.findall(r"(SET|ADD) (\w+) =? ?(:\w+)", action["UpdateExpression"]):
             if verb == "SET":
                 item[name] = values[value]
-            elif "SS" in values[value]:
-                item[name] = {"SS": sorted({*item.get(name, {"SS": []})["SS"], *values[value]["SS"]})}
             else:
-                item[name] = {"N": str(int(item.get(name, {"N": "0"})["N"]) + int(values[value]["N"]))}
+                item[name] = _added(item.get(name), values[value])
+
+
+def _holds(condition: str, old: Item, values: Item) -> bool:
+    """Whether a condition of an update holds."""
+    match condition:
+        case "":
+            return True
+        case "#status = :held":
+            return old.get("status") == values[":held"]
+        case "attribute_not_exists(#withdrawn_at) OR #withdrawn_at <= :withdrawn_at":
+            moment: str = values[":withdrawn_at"]["S"]
+            return str(old.get("withdrawn_at", {"S": moment})["S"]) <= moment
+        case other:
+            raise AssertionError(f"the fake does not know the condition {other}")
+
+
+def _added(old: dict[str, Any] | None, value: dict[str, Any]) -> dict[str, Any]:
+    """What ADD makes of an attribute: a larger set, or a sum."""
+    if "SS" in value:
+        return {"SS": sorted({*(old or {"SS": []})["SS"], *value["SS"]})}
+    return {"N": str(int((old or {"N": "0"})["N"]) + int(value["N"]))}
 
 
 def cancelled(codes: Iterable[str]) -> ClientError:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from moderation.labels import LABELS, Label
 from moderation.messages import ClassificationEvent, Decision, Prediction, Tweet, TweetEvent, encode, timestamp
-from monitoring.archive import TWEETS, VERDICTS, partition
+from monitoring.archive import TWEETS, VERDICTS, WITHDRAWN, partition
 
 
 def error(code: str, operation: str) -> ClientError:
@@ -108,7 +108,7 @@ def tweet_line(tweet_id: str, text: str, *, lang: str | None = None) -> bytes:
 
 def archived(records: Mapping[str, list[tuple[datetime, bytes]]]) -> dict[str, bytes]:
     """Objects of an archive, one a record: ``{"verdicts": [(delivered, line)], "tweets": ...}``."""
-    streams = {"verdicts": VERDICTS, "tweets": TWEETS}
+    streams = {"verdicts": VERDICTS, "tweets": TWEETS, "tombstones": WITHDRAWN}
     return {
         f"{partition(streams[kind], moment)}{number:06d}": line + b"\n"
         for kind, lines in records.items()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
 from lambdas.common.delivery import Delivery
-from lambdas.warn.entries import Entry, Status
+from lambdas.warn.entries import Entry, Known, Status
 from lambdas.warn.ledger import LedgerUnavailableError, Recorded, within_quota
 from lambdas.warn.sinks import Due
 from moderation.effects import Effect
@@ -19,13 +19,15 @@ class MemoryLedger:
         self.entries: dict[str, Entry] = {}
         self.issued: dict[str, int] = {}
         self.lose: set[str] = set()
+        self.gone: dict[str, str] = {}
         self.unavailable = False
         self.forgetful = False
 
-    def read(self, keys: Sequence[str]) -> dict[str, Entry]:
+    def look_up(self, keys: Sequence[str], authors: Collection[str]) -> tuple[dict[str, Known], dict[str, str]]:
         if self.unavailable:
             raise LedgerUnavailableError("made to happen")
-        return {key: self.entries[key] for key in keys if key in self.entries}
+        found: dict[str, Known] = {key: self.entries[key] for key in keys if key in self.entries}
+        return found, {author: moment for author, moment in self.gone.items() if author in authors}
 
     def record(self, entries: Sequence[Entry], day: str) -> Recorded:
         kept = [entry for entry in entries if entry.key not in self.lose]

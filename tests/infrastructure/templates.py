@@ -185,6 +185,8 @@ def _even(text: str, stage: str) -> str:
     text = re.sub(r"^(\S+\.dkr\.ecr\.\S+:)[0-9a-f]{16}$", r"\1TAG", text)
     text = re.sub(rf"((?:cyberbullying|drift)[-_/. :]+){stage}(?=\b|_)", r"\1STAGE", text)
     text = re.sub(rf"\bof {stage}\b", "of STAGE", text)
+    # The CDK names the statement that lets a rule write to a queue by the stack, and by a digest of that name.
+    text = re.sub(rf"(AllowEventRulecyberbullying){stage}(\w+)[0-9A-F]{{8}}", r"\1STAGE\2", text)
     return "STAGE" if text == stage else text
 
 

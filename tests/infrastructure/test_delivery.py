@@ -198,7 +198,35 @@ def test_a_branch_that_is_none_or_many_is_refused(branch: str) -> None:
         DeliverySettings(branch=branch)
 
 
+def warnings(folder: Path) -> list[str]:
+    """What the CDK's command line says of the stack when it is synthesised."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (artifact,) = (item for item in manifest["artifacts"].values() if item["type"] == "aws:cloudformation:stack")
+    metadata = artifact.get("metadata", {})
+    if "additionalMetadataFile" in artifact:
+        metadata |= json.loads((folder / artifact["additionalMetadataFile"]).read_text())
+    return [entry["data"] for entries in metadata.values() for entry in entries if entry["type"] == "aws:cdk:warning"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [(DeliverySettings(), True), (DeliverySettings(repository=REPOSITORY), False)],
+    ids=["placeholder", "named"],
+)
+def test_synthesis_says_that_nobody_is_let_in(settings: DeliverySettings, said: bool, tmp_path: Path) -> None:
+    template = synthesise(tmp_path, settings)
+    assert any("Set REPOSITORY in cdk_app/stages.py" in warning for warning in warnings(tmp_path)) == said
+    assert template["Outputs"]["Repository"]["Value"] == settings.repository
+
+
+@pytest.mark.parametrize("repository", ["a@0/b@1", "a@1/b@0", "a/b@0"])
+def test_half_a_placeholder_is_one_still(repository: str) -> None:
+    assert DeliverySettings(repository=repository).lets_nobody_in
+    assert not DeliverySettings(repository="octo-org/repo10").lets_nobody_in
+
+
 def test_until_a_repository_is_set_nobody_is_let_in() -> None:
+    assert DeliverySettings().lets_nobody_in
     assert "@0/" in DeliverySettings().repository
     assert DeliverySettings().repository.endswith("@0")
 

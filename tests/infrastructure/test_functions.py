@@ -12,13 +12,21 @@ from cdk_app.stages import stage_config
 from lambdas.classify.settings import Settings as ClassifySettings
 from lambdas.common.settings import environment_keys, read_settings
 from lambdas.warn.settings import Settings as WarnSettings
+from lambdas.withdraw.events import DETAIL_TYPES
+from lambdas.withdraw.settings import Settings as WithdrawSettings
+from lambdas.withdraw.stores import ARCHIVE_PREFIX, LABELLED_PREFIX
 from moderation.champion import read_pointer
 from moderation.errors import NoChampionError
-from stacks.storage import NO_CHAMPION
+from stacks.constructs import withdrawals
+from stacks.storage import NO_CHAMPION, WITHDRAWN_ARCHIVE, WITHDRAWN_LABELLED
 from tests.infrastructure.templates import STAGES, Json, flat, resources
 
 Templates = Callable[[str], dict[str, Json]]
-SETTINGS: dict[str, type[msgspec.Struct]] = {"classify": ClassifySettings, "warn": WarnSettings}
+SETTINGS: dict[str, type[msgspec.Struct]] = {
+    "classify": ClassifySettings,
+    "warn": WarnSettings,
+    "withdraw": WithdrawSettings,
+}
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
 
 
@@ -63,7 +71,7 @@ def test_image_command_is_a_handler_that_exists(name: str, templates_of: Templat
 @pytest.mark.parametrize("stage", STAGES)
 def test_functions_have_the_size_of_their_stage_and_are_traced(stage: str, templates_of: Templates) -> None:
     config = stage_config(stage)
-    for name, settings in (("classify", config.classify), ("warn", config.warn)):
+    for name, settings in (("classify", config.classify), ("warn", config.warn), ("withdraw", config.withdraw)):
         properties = function(templates_of(stage), stage, name)
         assert properties["MemorySize"] == settings.memory_mb
         assert properties["Timeout"] == settings.timeout_seconds
@@ -75,6 +83,27 @@ def test_mappings_invoke_the_alias(templates_of: Templates) -> None:
     aliases = {name.split("/")[1] for name, _ in resources(templates_of("dev"), "AWS::Lambda::Alias")}
     for _, mapping in resources(templates_of("dev"), "AWS::Lambda::EventSourceMapping"):
         assert flat(mapping["Properties"]["FunctionName"]).strip("${}") in aliases
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_withdrawals_come_from_the_stages_bus_and_wait_for_the_function(stage: str, templates_of: Templates) -> None:
+    streaming = {"streaming": templates_of(stage)["streaming"]}
+    ((_, rule),) = resources(streaming, "AWS::Events::Rule")
+    pattern = rule["Properties"]["EventPattern"]
+    assert pattern == {"source": [f"cyberbullying.{stage}"], "detail-type": list(DETAIL_TYPES)}
+    (target,) = rule["Properties"]["Targets"]
+    assert "DeadLetterConfig" in target
+    queues = {flat(queue["Properties"]["QueueName"]): queue for _, queue in resources(streaming, "AWS::SQS::Queue")}
+    waiting = queues[f"cyberbullying_{stage}_withdrawals"]["Properties"]
+    timeout = function(streaming, stage, "withdraw")["Timeout"]
+    assert waiting["VisibilityTimeout"] == 6 * timeout
+    assert waiting["RedrivePolicy"]["maxReceiveCount"] >= 3
+    assert all(queue["Properties"]["SqsManagedSseEnabled"] for queue in queues.values())
+
+
+def test_both_sides_agree_on_names() -> None:
+    assert withdrawals.DETAIL_TYPES == DETAIL_TYPES
+    assert (WITHDRAWN_ARCHIVE, WITHDRAWN_LABELLED) == (ARCHIVE_PREFIX, LABELLED_PREFIX)
 
 
 def test_the_first_pointer_says_that_there_is_no_champion() -> None:

@@ -40,7 +40,7 @@ WILDCARD_ACTIONS: Final = {
 }
 """Policies, by the beginning of their names, whose actions have wildcards, and why."""
 
-SERVICES: Final = ("classify", "warn")
+SERVICES: Final = ("classify", "warn", "withdraw")
 
 Statement = tuple[str, Json]
 

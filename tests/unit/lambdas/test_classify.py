@@ -24,10 +24,12 @@ from lambdas.common.metric_names import (
 )
 from lambdas.common.parking import Parking
 from lambdas.common.streams import StreamWriter
+from lambdas.common.tweet_traces import TweetTraces
 from moderation.classifier import Classifier
 from moderation.errors import NoChampionError
 from moderation.labels import Label
 from moderation.messages import Decision, decode_classification_event, decode_tweet_event, encode
+from moderation.tracing import Place
 from tests.fakes import records
 from tests.fakes.artefact import DOUBTFUL, HARMLESS_TEXT, insult, keyword_model
 from tests.fakes.aws import FakeKinesis, FakeS3, as_client, client_error
@@ -63,6 +65,7 @@ class World:
             StreamWriter(as_client(self.kinesis), "verdicts", noted_retry(attempts=3)),
             Parking(as_client(self.s3), "failed", "classify", self.meter),
             self.meter,
+            TweetTraces("dev", Place.TWEET_PUT, Place.CLASSIFY),
         )
 
     def handle(self, event: KinesisEvent) -> BatchResponse:

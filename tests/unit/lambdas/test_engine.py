@@ -19,6 +19,7 @@ from lambdas.common.metric_names import (
     WARNINGS_ISSUED,
 )
 from lambdas.common.parking import Parking
+from lambdas.common.tweet_traces import TweetTraces
 from lambdas.warn.engine import Engine
 from lambdas.warn.entries import Status
 from lambdas.warn.ledger import DynamoLedger, LedgerUnavailableError
@@ -26,6 +27,7 @@ from lambdas.warn.service import WarnService
 from lambdas.warn.sinks import EventSink, NotificationSink, Sink
 from moderation.effects import DEFAULT_POLICY, Effect
 from moderation.messages import ClassificationEvent, Decision, decode_classification_event, encode
+from moderation.tracing import Place
 from tests.fakes import records
 from tests.fakes.aws import FakeDynamoDB, FakeEvents, FakeS3, FakeSns, Killed, as_client, cancelled
 from tests.fakes.meter import RecordingMeter
@@ -187,7 +189,8 @@ class Cloud:
             self.meter,
             now=lambda: NOW,
         )
-        service = WarnService(engine, Parking(as_client(self.s3), "failed", "warn", self.meter), self.meter)
+        parking = Parking(as_client(self.s3), "failed", "warn", self.meter)
+        service = WarnService(engine, parking, self.meter, TweetTraces("dev", Place.VERDICT_PUT, Place.WARN))
         event = records.event(payloads, arn=records.VERDICTS_ARN)
         return respond(event["Records"], service.run(decode_batch(event["Records"], decode_classification_event)))
 
@@ -247,5 +250,5 @@ def test_a_failed_sink_is_reported_at_the_record_that_held_the_verdict() -> None
 def test_a_thousand_warnings_take_few_calls() -> None:
     cloud = Cloud()
     cloud.handle(*(encode(flag(str(number))) for number in range(1000)))
-    assert len(cloud.table.calls) == 10 + 1 + 11 + 10, "look up, count, record, remember"
+    assert len(cloud.table.calls) == 11 + 1 + 11 + 10, "look up (the author too), count, record, remember"
     assert len(cloud.sns.calls) == len(cloud.bus.calls) == 100

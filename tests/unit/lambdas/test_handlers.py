@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.lambdas.test_settings import CLASSIFY, WARN
+from tests.unit.lambdas.test_settings import CLASSIFY, WARN, WITHDRAW
 
 ROOT = Path(__file__).parents[3]
 EVENTS = ROOT / "tests" / "events"
@@ -36,7 +36,9 @@ from lambdas.classify.service import ClassifyService
 from lambdas.common.parking import Parking
 from lambdas.common.streams import StreamWriter
 from lambdas.common.telemetry import meter
+from lambdas.common.tweet_traces import TweetTraces
 from moderation.classifier import Classifier
+from moderation.tracing import Place
 from tests.fakes.artefact import keyword_model
 from tests.fakes.aws import FakeKinesis, FakeS3
 
@@ -47,7 +49,9 @@ class Champion:
 
 kinesis = FakeKinesis()
 parking = Parking(FakeS3(), "b", "classify", meter)
-module.service = ClassifyService(Champion(), StreamWriter(kinesis, "s"), parking, meter)
+module.service = ClassifyService(
+    Champion(), StreamWriter(kinesis, "s"), parking, meter, TweetTraces("dev", Place.TWEET_PUT, Place.CLASSIFY, 1.0)
+)
 """
 
 WARN_SCRIPT = """
@@ -56,16 +60,37 @@ from types import SimpleNamespace
 import lambdas.warn.handler as module
 from lambdas.common.parking import Parking
 from lambdas.common.telemetry import meter
+from lambdas.common.tweet_traces import TweetTraces
 from lambdas.warn.engine import Engine
 from lambdas.warn.service import WarnService
 from moderation.effects import DEFAULT_POLICY, Effect
+from moderation.tracing import Place
 from tests.fakes.aws import FakeS3
 from tests.fakes.warning import MemoryLedger, MemorySink
 
 sinks = (MemorySink("notifications", [Effect.NOTIFY]), MemorySink("events", [Effect.ANNOUNCE_FLAGGED]))
 sinks[1].broken = True
 engine = Engine(DEFAULT_POLICY, MemoryLedger(), sinks, meter)
-module.service = WarnService(engine, Parking(FakeS3(), "b", "w", meter), meter)
+module.service = WarnService(
+    engine, Parking(FakeS3(), "b", "w", meter), meter, TweetTraces("dev", Place.VERDICT_PUT, Place.WARN, 1.0)
+)
+"""
+
+WITHDRAW_SCRIPT = """
+import json, sys
+from types import SimpleNamespace
+import lambdas.withdraw.handler as module
+from lambdas.common.telemetry import meter
+from lambdas.withdraw.ledger import WithdrawalLedger
+from lambdas.withdraw.service import WithdrawService
+from lambdas.withdraw.stores import DeadLetters, Folder, Graveyard
+from tests.fakes.aws import FakeDynamoDB, FakeS3, FakeSqs, client_error
+
+table = FakeDynamoDB(faults=[None, client_error("ThrottlingException")])
+graveyard = Graveyard(FakeS3(), [Folder("archive", "withdrawn/")])
+module.service = WithdrawService(
+    WithdrawalLedger(table, "t", "author", ("default-1",)), graveyard, DeadLetters(FakeSqs(), "q"), meter
+)
 """
 
 INVOKE = """
@@ -136,11 +161,32 @@ def test_warn_answers_an_event_with_the_record_of_a_failed_sink() -> None:
     assert '"a1"' not in everything, "no user's name in the log"
 
 
-@pytest.mark.parametrize("function", ["classify", "warn"])
-def test_a_function_without_its_environment_says_what_is_missing(function: str) -> None:
+def test_withdraw_answers_an_event_with_the_messages_that_come_again() -> None:
+    said, lines, everything = invoke(
+        WITHDRAW_SCRIPT, WITHDRAW | {"POWERTOOLS_SERVICE_NAME": "withdraw"}, "sqs_withdrawals.json"
+    )
+    (failed,) = said["answer"]["batchItemFailures"]
+    assert failed == {"itemIdentifier": "059f36b4-87a3-44ab-83d2-661975830a7d"}
+    assert said["heavy"] == []
+    sums = metrics_of(lines)
+    assert sums["WithdrawalsApplied", "withdraw", "dev"] == 1
+    assert sums["WithdrawalsFailed", "withdraw", "dev"] == 1
+    assert sums["WithdrawalsRefused", "withdraw", "dev"] == 1
+    assert "did:plc:ada" not in everything, "no user's name in the log"
+
+
+@pytest.mark.parametrize(
+    ("function", "variable"),
+    [
+        ("classify", "FAILED_RECORDS_BUCKET"),
+        ("warn", "FAILED_RECORDS_BUCKET"),
+        ("withdraw", "DEAD_LETTER_QUEUE_URL"),
+    ],
+)
+def test_a_function_without_its_environment_says_what_is_missing(function: str, variable: str) -> None:
     done = python(f"import lambdas.{function}.handler", {"STAGE": "dev"})
     assert done.returncode != 0
-    assert "FAILED_RECORDS_BUCKET: is not set" in done.stderr.splitlines()[-1]
+    assert f"{variable}: is not set" in done.stderr.splitlines()[-1]
 
 
 def received(daemon: socket.socket) -> str:
@@ -180,8 +226,9 @@ def test_traces_are_sent_and_tell_nothing_of_tweets_and_authors(
     assert "a1" not in re.findall(r'"([^"]*)"', traces)
 
 
-def test_warn_starts_without_numpy() -> None:
-    done = python("import sys, lambdas.warn.handler; print('numpy' in sys.modules)", WARN)
+@pytest.mark.parametrize(("function", "settings"), [("warn", WARN), ("withdraw", WITHDRAW)])
+def test_functions_that_score_nothing_start_without_numpy(function: str, settings: dict[str, str]) -> None:
+    done = python(f"import sys, lambdas.{function}.handler; print('numpy' in sys.modules)", settings)
     assert done.stdout.strip() == "False", done.stderr
 
 

@@ -7,6 +7,7 @@ import pytest
 from lambdas.classify.settings import Settings as ClassifySettings
 from lambdas.common.settings import SettingsError, environment_keys, read_settings
 from lambdas.warn.settings import Settings as WarnSettings
+from lambdas.withdraw.settings import Settings as WithdrawSettings
 
 CLASSIFY = {
     "STAGE": "dev",
@@ -21,6 +22,15 @@ WARN = {
     "EVENT_BUS_NAME": "bus",
     "DAILY_WARNING_QUOTA": "500",
     "FAILED_RECORDS_BUCKET": "failed",
+}
+
+WITHDRAW = {
+    "STAGE": "dev",
+    "WARNINGS_TABLE": "warnings",
+    "AUTHOR_INDEX": "author",
+    "ARCHIVE_BUCKET": "archive",
+    "DATA_BUCKET": "data",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/111122223333/dead",
 }
 
 
@@ -51,6 +61,12 @@ def test_a_value_of_the_wrong_form_is_named_with_what_it_should_be(key: str, val
         read_settings(WarnSettings, WARN | {key: value})
 
 
+@pytest.mark.parametrize("share", ["-0.1", "1.5", "some"])
+def test_a_share_is_between_nothing_and_everything(share: str) -> None:
+    with pytest.raises(SettingsError, match="TRACE_SHARE: Expected"):
+        read_settings(ClassifySettings, CLASSIFY | {"TRACE_SHARE": share})
+
+
 def test_several_problems_come_in_one_message() -> None:
     with pytest.raises(SettingsError, match=r"STAGE: is not set; .*EXPLAIN: Expected"):
         read_settings(
@@ -60,6 +76,7 @@ def test_several_problems_come_in_one_message() -> None:
 
 def test_keys_of_the_environment_are_the_fields_in_capitals() -> None:
     assert set(environment_keys(WarnSettings)) == set(WARN)
+    assert set(environment_keys(WithdrawSettings)) == set(WITHDRAW)
     assert set(environment_keys(ClassifySettings)) == {
-        *CLASSIFY, "CHAMPION_REFRESH_SECONDS", "EXPLAIN", "ARTEFACT_CACHE",
+        *CLASSIFY, "CHAMPION_REFRESH_SECONDS", "TRACE_SHARE", "EXPLAIN", "ARTEFACT_CACHE",
     }  # fmt: skip

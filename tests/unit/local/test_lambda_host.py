@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from local.lambda_host.environment import _TMP, ExecutionEnvironment, FunctionConfig, new_trace_id
+from local.lambda_host.environment import _TMP, ExecutionEnvironment, FunctionConfig
 from local.lambda_host.host import function_name
 from local.lambda_host.pool import Pool, ThrottledError
 from local.lambda_host.runtime_api import MAX_RESPONSE_BYTES
@@ -29,6 +29,8 @@ ARN = "arn:aws:lambda:us-east-1:000000000000:function:tiny:live"
 
 class Written:
     """Takes what a function writes, in place of the telemetry."""
+
+    xray_address = "127.0.0.1:9"
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -78,6 +80,7 @@ def test_a_function_runs_with_its_deployed_environment_and_nothing_of_ours(
 ) -> None:
     monkeypatch.setenv("ONLY_IN_THE_PARENT", "secret")
     names = ["STAGE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_REGION", "AWS_ENDPOINT_URL"]
+    names.append("AWS_XRAY_DAEMON_ADDRESS")
     environment = make("tests.unit.local.functions.echo", variables={"STAGE": "local"})
     answer, error = call(environment, {"variables": names, "text": "ä"})
     assert error is None
@@ -89,10 +92,11 @@ def test_a_function_runs_with_its_deployed_environment_and_nothing_of_ours(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
         "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:9",
     }
     assert answer["parent_variable"] is None
     assert 0 < answer["remaining_ms"] <= 20_000
-    assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0", answer["trace"])
+    assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=1", answer["trace"])
 
 
 def test_an_environment_stays_warm_and_reports_each_invocation(make: Make, written: Written) -> None:
@@ -260,10 +264,6 @@ def test_embedded_metrics_become_data_for_every_set_of_dimensions() -> None:
 @pytest.mark.parametrize("line", ["", "plain", "{}", '{"_aws": 1}', '{"_aws": {"Timestamp": 1}}', '{"_aws": '])
 def test_other_lines_hold_no_metrics(line: str) -> None:
     assert list(embedded_metrics(line)) == []
-
-
-def test_trace_ids_differ() -> None:
-    assert new_trace_id() != new_trace_id()
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from moderation.labels import Label
 from moderation.messages import Decision
 from moderation.reference import ReferenceVerdict
+from moderation.tombstones import Tombstone, encode_lines
 from monitoring.windows import Sample, current_window, read_labels, reference_window
 from tests.fakes.monitoring import MemoryStore, archived, tweet_line, verdict_line
 
@@ -128,3 +129,25 @@ def test_a_sample_does_not_depend_on_the_order(keys: list[str], capacity: int, o
     first, second = (sample.values() for sample in samples)
     assert first == second
     assert len(first) == min(capacity, len(set(keys)))
+
+
+def test_withdrawn_tweets_are_left_out_of_window_rows_and_labels() -> None:
+    """A tombstone may be older or younger than the verdict's object: tweets are withdrawn whenever somebody does so."""
+    tombstones = [
+        (INSIDE - timedelta(hours=2), Tombstone(withdrawn_at="t", tweet_id="1", revisions=True)),
+        (INSIDE, Tombstone(withdrawn_at="t", tweet_id="2")),
+        (END + timedelta(minutes=20), Tombstone(withdrawn_at="t", tweet_id="5")),
+    ]
+    tweets = ("1", "2", "3", "1@revised", "5")
+    objects = archived(
+        {
+            "verdicts": [(INSIDE, verdict_line(tweet, INSIDE)) for tweet in tweets],
+            "tweets": [(INSIDE, tweet_line(tweet, f"text of {tweet}")) for tweet in tweets],
+            "tombstones": [(moment, encode_lines([tombstone])) for moment, tombstone in tombstones],
+        }
+    )
+    labels = MemoryStore({"2026-11-23.csv": b"tweet_id,label\n1,age\n3,gender\n"})
+    window = current_window(MemoryStore(objects), labels, end=END, hours=1, label_hours=1)
+    assert (window.verdicts, window.withdrawn) == (1, 4)
+    assert [row.text for row in window.rows] == ["text of 3"]
+    assert [row.label for row in window.labelled] == [Label.GENDER]

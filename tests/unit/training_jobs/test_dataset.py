@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from moderation.labels import Label
 from moderation.messages import MAX_TEXT_CHARACTERS
+from moderation.tombstones import Tombstone, encode_lines
 from tests.fakes.training import write_csv
 from training_jobs.dataset import LabelledTweet, Rejected, count_reasons, read_labelled, select
 from training_jobs.errors import InputError
@@ -40,6 +43,42 @@ def test_every_file_is_read_in_order_with_its_row_numbers(tmp_path: Path) -> Non
 def test_other_columns_byte_order_marks_and_blank_lines_do_no_harm(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("\ufeffid,cyberbullying_type,tweet_text\n1, age ,one\n\n2,age,two\n", "utf-8")
     assert [(t.text, t.label, t.row) for t in read_labelled(tmp_path)] == [("one", Label.AGE, 2), ("two", Label.AGE, 4)]
+
+
+def bury(folder: Path, *tombstones: Tombstone) -> Path:
+    file = folder / "withdrawn" / "dt=2026-11-23" / "hour=12" / "a.jsonl.gz"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(gzip.compress(encode_lines(tombstones)))
+    return file
+
+
+def test_rows_of_withdrawn_tweets_are_not_read_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [("1", SECRET, "age"), ("2", "two", "age"), ("3@b", SECRET, "age")]
+    write_csv(tmp_path / "a.csv", rows, header=("tweet_id", "tweet_text", "cyberbullying_type"))
+    write_csv(tmp_path / "without_ids.csv", [("one", "age")])
+    bury(
+        tmp_path,
+        Tombstone(withdrawn_at="t", tweet_id="1"),
+        Tombstone(withdrawn_at="t", tweet_id="3", revisions=True),
+        Tombstone(withdrawn_at="t", author_id="Ada"),
+    )
+    assert [tweet.text for tweet in read_labelled(tmp_path)] == ["two", "one"]
+    assert "a.csv: rows 2, 4 withdrawn and not read; take them out of the file" in caplog.messages
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-10], lambda data: b"x" + data])
+def test_damaged_tombstones_stop_the_job(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    write_csv(tmp_path / "a.csv", [("one", "age")])
+    file = bury(tmp_path, Tombstone(withdrawn_at="t", tweet_id="1"))
+    file.write_bytes(damage(file.read_bytes()))
+    assert "hour=12/a.jsonl.gz: cannot be read" in failure(tmp_path)
+
+
+def test_lines_that_are_no_tombstones_stop_the_job(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [("one", "age")])
+    bury(tmp_path).write_bytes(gzip.compress(b'{"tweet": "1"}\n'))
+    assert "1 lines below withdrawn/ are no tombstones" in failure(tmp_path)
 
 
 def test_no_file(tmp_path: Path) -> None:

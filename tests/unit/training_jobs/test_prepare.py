@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 
 from moderation.labels import LABELS
+from moderation.tombstones import Tombstone, encode_lines
 from tests.fakes.training import FakeTracker, labelled_rows, write_csv
 from training_jobs import prepare as module
 from training_jobs.errors import InputError
@@ -53,6 +55,21 @@ def test_the_step_as_sagemaker_runs_it(folders: Folders, monkeypatch: pytest.Mon
         ("contradictory_labels", 123, "both ways"),
         ("contradictory_labels", 124, "both ways"),
     ]
+
+
+def test_what_was_withdrawn_is_handed_on_nowhere(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(str(number), *row) for number, row in enumerate([*labelled_rows(20), (SECRET, "age"), (SECRET, "age")])]
+    write_csv(labelled(folders) / "tweets.csv", rows, header=("tweet_id", "tweet_text", "cyberbullying_type"))
+    tombstones = [Tombstone(withdrawn_at="t", tweet_id=tweet) for tweet, text, _ in rows if text == SECRET]
+    file = labelled(folders) / "withdrawn" / "dt=2026-11-23" / "hour=12" / "a.jsonl.gz"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(gzip.compress(encode_lines(tombstones)))
+    assert run(folders, monkeypatch) == 0
+    output = folders.base / "processing/output"
+    assert read_prepared(output / "prepared").summary.read == 120
+    written = [path for path in output.rglob("*") if path.is_file()]
+    assert written
+    assert not [path.name for path in written if SECRET in path.read_text(encoding="utf-8", errors="replace")]
 
 
 def test_near_duplicates_share_a_group_and_a_fold(folders: Folders) -> None:

@@ -1,0 +1,83 @@
+"""One trace follows a tweet through the deployed stage, from being put to its warning."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from itertools import pairwise
+
+from local import paths
+from local.lambda_host.xray import FILE
+from local.replay import Outgoing
+from local.traces import Way, read_ways
+from moderation.messages import Tweet, TweetEvent, encode
+from moderation.tracing import Place, TraceContext, new_trace_id, node_name
+from tests.integration.conftest import FLAGGED_TEXT, Stage, wait_for
+
+PLACES = [place.value for place in Place]
+
+
+def ways_of(tweet: str) -> list[Way]:
+    return [way for way in read_ways(paths.LOGS / FILE) if way.tweet_id == tweet]
+
+
+def test_a_tweet_put_with_a_trace_ends_as_one_trace(stage: Stage) -> None:
+    tweet = f"traced-{time.time_ns()}"
+    trace = TraceContext(new_trace_id(time.time(), tweet))
+    event = TweetEvent(tweet, Tweet(FLAGGED_TEXT), author_id="Ada", source="test", trace=trace.header())
+    stage.put("tweet_events", [Outgoing(tweet, encode(event))])
+    wait_for(lambda: any(len(way.segments) == len(PLACES) for way in ways_of(tweet)), "four segments")
+    (way,) = ways_of(tweet)
+    assert way.trace_id == trace.trace_id
+    assert way.places() == PLACES
+    segments = {segment["name"]: segment for segment in way.segments.values()}
+    names = [node_name("local", place) for place in Place]
+    assert "parent_id" not in segments[names[0]]
+    for earlier, later in pairwise(names):
+        assert segments[later]["parent_id"] == segments[earlier]["id"]
+        assert segments[later]["start_time"] >= segments[earlier]["start_time"]
+    assert segments[names[-1]]["annotations"]["decision"] == "flag"
+    assert 0 < way.seconds < 30
+
+    written = (paths.LOGS / FILE).read_text()
+    assert FLAGGED_TEXT not in written
+    assert "Ada" not in written
+
+    invocation = segments[names[1]]["annotations"]["invocation"]
+    assert invocation.startswith("1-")
+    said = subprocess.run(
+        [paths.PYTHON, "-m", "local", "traces", "--tweet", tweet],
+        cwd=paths.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    assert [place for line in said.splitlines() for place in PLACES if place in line] == PLACES
+    assert trace.trace_id in said
+
+
+def test_invocations_are_traced_as_lambda_traces_them(stage: Stage) -> None:
+    stage.await_verdicts(stage.send(FLAGGED_TEXT))
+
+    def named() -> set[str]:
+        lines = (paths.LOGS / FILE).read_text().splitlines()
+        return {json.loads(line)["name"] for line in lines}
+
+    wait_for(
+        lambda: {"## lambdas.classify.handler.handler", "## handler"} & named() != set(), "an invocation's segment"
+    )
+
+
+def test_a_tweet_without_a_trace_is_traced_by_share_alone(stage: Stage) -> None:
+    stage.configure("classify", TRACE_SHARE="1.0")
+    try:
+        (tweet,) = stage.send(FLAGGED_TEXT, key="shared")
+        wait_for(lambda: any(len(way.segments) == len(PLACES) for way in ways_of(tweet)), "four segments")
+    finally:
+        stage.configure("classify", TRACE_SHARE="0")
+    (other,) = stage.send(FLAGGED_TEXT, key="unshared")
+    stage.await_verdicts([other])
+    wait_for(stage.at_rest, "the stage to come to rest")
+    assert ways_of(other) == []
