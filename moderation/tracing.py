@@ -31,13 +31,20 @@ class Place(StrEnum):
     WARN = "tweet_warn"
     """From the verdict's being taken up to the end of its effects."""
 
+    @property
+    def following(self) -> Place | None:
+        """The place after it; None for the last."""
+        places = list(Place)
+        position = places.index(self) + 1
+        return places[position] if position < len(places) else None
+
 
 class TraceContext(NamedTuple):
     """What a record says of the trace that it belongs to.
 
     Attributes:
         trace_id: of the trace.
-        parent: the segment that comes before, or None if this is the beginning.
+        parent: the subsegment that comes before, or None if this is the beginning.
         sampled: whether segments are written.
     """
 
@@ -70,6 +77,14 @@ def new_trace_id(moment: float, *names: str) -> str:
 def segment_id(trace_id: str, tweet_id: str, place: Place) -> str:
     """The id of the segment that tells of a tweet at a place; a trace may tell of more than one tweet."""
     return blake2b(_joined(trace_id, tweet_id, place), digest_size=8).hexdigest()
+
+
+def handing_on_id(trace_id: str, tweet_id: str, place: Place) -> str:
+    """The id of the subsegment with which a tweet is handed on from a place: the parent of the next place's segment.
+
+    Parents of segments are subsegments (AWS X-Ray Developer Guide, "X-Ray segment documents", ``parent_id``).
+    """
+    return blake2b(_joined(trace_id, tweet_id, place, "handed on"), digest_size=8).hexdigest()
 
 
 def node_name(stage: str, place: Place) -> str:

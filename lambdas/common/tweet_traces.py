@@ -18,7 +18,16 @@ import msgspec
 from lambdas.common.kinesis import Batch
 from lambdas.common.telemetry import tracer
 from moderation.messages import ClassificationEvent, TweetEvent
-from moderation.tracing import Place, TraceContext, is_chosen, new_trace_id, node_name, read_header, segment_id
+from moderation.tracing import (
+    Place,
+    TraceContext,
+    handing_on_id,
+    is_chosen,
+    new_trace_id,
+    node_name,
+    read_header,
+    segment_id,
+)
 
 MOST_TRACED: Final = 20
 """Tweets of a batch that are traced, whatever their records ask for: it bounds the cost, and the time it takes."""
@@ -48,6 +57,16 @@ class Annotations(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     invocation: str = ""
 
 
+class HandingOn(msgspec.Struct, frozen=True, kw_only=True):
+    """A subsegment that says to which node of the service map a tweet went from here, and when."""
+
+    id: str
+    name: str
+    start_time: float
+    end_time: float
+    namespace: str
+
+
 class Segment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A segment document (AWS X-Ray Developer Guide, "X-Ray segment documents"). Times are seconds since 1970."""
 
@@ -58,6 +77,7 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     end_time: float
     annotations: Annotations
     parent_id: str | None = None
+    subsegments: tuple[HandingOn, ...] = ()
 
     def serialize(self) -> str:
         """The document: JSON."""
@@ -110,7 +130,7 @@ class TweetTraces:
 
     def handed_on(self, context: TraceContext, tweet_id: str) -> str:
         """The header for the record that this function writes on a tweet."""
-        return TraceContext(context.trace_id, segment_id(context.trace_id, tweet_id, self._working)).header()
+        return TraceContext(context.trace_id, handing_on_id(context.trace_id, tweet_id, self._working)).header()
 
     def tell(
         self,
@@ -149,33 +169,45 @@ class TweetTraces:
         times: tuple[float, float, float],
         invocation: TraceContext | None,
     ) -> tuple[Segment, Segment]:
-        said, trace_id = verdict.prediction, context.trace_id
+        said = verdict.prediction
         arrived, taken_up, done = times
-        waiting = Segment(
-            name=node_name(self._stage, self._waiting),
-            id=segment_id(trace_id, said.tweet_id, self._waiting),
-            trace_id=trace_id,
+        only_id = Annotations(tweet_id=said.tweet_id)
+        waiting = self._segment(self._waiting, context, only_id, start=arrived, end=taken_up)
+        annotations = Annotations(
+            tweet_id=said.tweet_id,
+            classification=said.classification.value,
+            decision=said.decision.value,
+            version=verdict.version,
+            invocation=invocation.trace_id if invocation else "",
+        )
+        handed_on = TraceContext(context.trace_id, waiting.subsegments[0].id)
+        return waiting, self._segment(self._working, handed_on, annotations, start=taken_up, end=done)
+
+    def _segment(
+        self, place: Place, context: TraceContext, annotations: Annotations, *, start: float, end: float
+    ) -> Segment:
+        tweet_id = annotations.tweet_id
+        following = place.following
+        return Segment(
+            name=node_name(self._stage, place),
+            id=segment_id(context.trace_id, tweet_id, place),
+            trace_id=context.trace_id,
             parent_id=context.parent,
-            start_time=arrived,
-            end_time=taken_up,
-            annotations=Annotations(tweet_id=said.tweet_id),
+            start_time=start,
+            end_time=end,
+            annotations=annotations,
+            subsegments=(
+                HandingOn(
+                    id=handing_on_id(context.trace_id, tweet_id, place),
+                    name=node_name(self._stage, following),
+                    start_time=end,
+                    end_time=end,
+                    namespace="remote",
+                ),
+            )
+            if following
+            else (),
         )
-        working = Segment(
-            name=node_name(self._stage, self._working),
-            id=segment_id(trace_id, said.tweet_id, self._working),
-            trace_id=trace_id,
-            parent_id=waiting.id,
-            start_time=taken_up,
-            end_time=done,
-            annotations=Annotations(
-                tweet_id=said.tweet_id,
-                classification=said.classification.value,
-                decision=said.decision.value,
-                version=verdict.version,
-                invocation=invocation.trace_id if invocation else "",
-            ),
-        )
-        return waiting, working
 
 
 def identifier(message: TweetEvent | ClassificationEvent) -> str:

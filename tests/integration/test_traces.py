@@ -35,7 +35,7 @@ def test_a_tweet_put_with_a_trace_ends_as_one_trace(stage: Stage) -> None:
     names = [node_name("local", place) for place in Place]
     assert "parent_id" not in segments[names[0]]
     for earlier, later in pairwise(names):
-        assert segments[later]["parent_id"] == segments[earlier]["id"]
+        assert segments[later]["parent_id"] == segments[earlier]["subsegments"][0]["id"]
         assert segments[later]["start_time"] >= segments[earlier]["start_time"]
     assert segments[names[-1]]["annotations"]["decision"] == "flag"
     assert 0 < way.seconds < 30

@@ -82,7 +82,10 @@ def test_a_tweet_is_one_trace_from_put_to_warning() -> None:
     assert [segment.name for segment in segments] == [node_name("dev", place) for place in Place]
     assert {segment.trace_id for segment in segments} == {TRACE.trace_id}
     assert segments[0].parent_id is None
-    assert all(later.parent_id == earlier.id for earlier, later in pairwise(segments))
+    for earlier, later in pairwise(segments):
+        (handing_on,) = earlier.subsegments
+        assert (handing_on.id, handing_on.name) == (later.parent_id, later.name)
+    assert segments[-1].subsegments == ()
     assert segments[0].start_time == pytest.approx(records.ARRIVED_AT + 0.001)
     assert all(segment.start_time <= segment.end_time for segment in segments)
     assert {segment.annotations.tweet_id for segment in segments} == {"1"}
@@ -197,5 +200,5 @@ def test_the_header_in_a_verdict_leads_to_the_classifiers_segment() -> None:
     way = Way()
     way.take_tweets(records.tweets_event([traced("1")]))
     (verdict,) = (decode_classification_event(data) for _, data in way.kinesis.records)
-    assert read_header(verdict.trace) == TraceContext(TRACE.trace_id, way.segments[-1].id)
+    assert read_header(verdict.trace) == TraceContext(TRACE.trace_id, way.segments[-1].subsegments[0].id)
     assert encode(verdict).count(b"Root=") == 1

@@ -6,7 +6,16 @@ import re
 
 import pytest
 
-from moderation.tracing import Place, TraceContext, is_chosen, new_trace_id, node_name, read_header, segment_id
+from moderation.tracing import (
+    Place,
+    TraceContext,
+    handing_on_id,
+    is_chosen,
+    new_trace_id,
+    node_name,
+    read_header,
+    segment_id,
+)
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 PARENT = "53995c3f42cd8ad8"
@@ -46,9 +55,14 @@ def test_a_trace_id_is_of_xrays_form_and_of_its_moment_and_tweet() -> None:
 
 
 def test_segments_of_a_trace_differ_by_tweet_and_place() -> None:
-    made = {segment_id(ROOT, tweet, place) for tweet in ("1", "2") for place in Place}
-    assert len(made) == 2 * len(Place)
+    makers = (segment_id, handing_on_id)
+    made = {make(ROOT, tweet, place) for make in makers for tweet in ("1", "2") for place in Place}
+    assert len(made) == 4 * len(Place)
     assert all(re.fullmatch("[0-9a-f]{16}", one) for one in made)
+
+
+def test_each_place_leads_to_the_next() -> None:
+    assert [place.following for place in Place] == [*list(Place)[1:], None]
 
 
 def test_the_share_that_is_chosen_is_the_share_that_was_asked_for() -> None:
