@@ -3,12 +3,15 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: help setup demo up status down data train test check format synth bench images deploy destroy diff comment-diff \
-	stack-drift canary scan scan-images workflows requirements clean
+	stack-drift canary scan scan-images workflows requirements evaluate notebooks clean
 
 STAGE ?= dev
 DATA ?= sample/tweets.csv
 TWEETS ?=
-OUT ?= out/model
+OUT ?=
+MODEL ?=
+CANDIDATE ?=
+OUT_OF_DOMAIN ?=
 STACK ?=
 STACKS = $(if $(STACK),cyberbullying-$(STAGE)-$(STACK),--all)
 PULL_REQUEST ?=
@@ -41,7 +44,12 @@ data: setup ## Fetch the Kaggle data set into data/ (needs a network)
 	@$(PY) -m training_jobs.fetch --out data
 
 train: setup ## Train on this machine, without AWS or MLflow (DATA=file.csv OUT=folder)
-	@$(PY) -m training_jobs.local_run --data "$(DATA)" --out "$(OUT)"
+	@$(PY) -m training_jobs.local_run --data "$(DATA)" --out "$(or $(OUT),out/model)"
+
+evaluate: setup ## Measure a model, write a report (DATA=file.csv MODEL=folder OUT_OF_DOMAIN=file.csv OUT=folder)
+	@$(PY) -m training_jobs.evaluation --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)") \
+		$(if $(CANDIDATE),--candidate "$(CANDIDATE)") $(if $(OUT_OF_DOMAIN),--out-of-domain "$(OUT_OF_DOMAIN)") \
+		--out "$(or $(OUT),out/evaluation)"
 
 test: setup ## Run all the tests, the files shared out between two processes
 	@$(PY) -m pytest -n 2 --dist loadfile

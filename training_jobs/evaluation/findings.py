@@ -110,6 +110,14 @@ class Attacked(msgspec.Struct, frozen=True):
     caught: float
 
 
+class KindOfSentence(msgspec.Struct, frozen=True):
+    """What becomes of one kind of sentence, whatever the group; ``attack`` says whether the sentences attack."""
+
+    name: str
+    attack: bool
+    shares: Shares
+
+
 class GroupCell(msgspec.Struct, frozen=True):
     """What becomes of one kind of sentence about one group.
 
@@ -191,7 +199,11 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
         attacked_rows: how many tweets were disguised.
         undisguised: the same tweets as they are.
         attacks: the figures under each kind of disguise.
-        groups: what becomes of sentences about groups of people.
+        worst_named: the least macro-F1 under those that every filter should know.
+        worst_named_kind: the one under which it is.
+        mean_other: mean macro-F1 under the others.
+        kinds: what becomes of sentences about groups of people, by kind.
+        groups: the same, by group and kind.
         neutral: what becomes of neutral sentences about groups.
         plain_attacks: what becomes of attacks on groups in plain words.
         behaviours: what a model must do.
@@ -212,22 +224,15 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     attacked_rows: int
     undisguised: Attacked
     attacks: list[Attacked]
+    worst_named: float
+    worst_named_kind: str
+    mean_other: float
+    kinds: list[KindOfSentence]
     groups: list[GroupCell]
     neutral: Shares
     plain_attacks: Shares
     behaviours: list[Behaviour]
     out_of_domain: OutOfDomain | None = None
-
-    @property
-    def worst_named(self) -> Attacked:
-        """The disguise, of those that every filter should know, under which macro-F1 is least."""
-        return min((attack for attack in self.attacks if attack.named), key=lambda attack: attack.macro_f1)
-
-    @property
-    def mean_other(self) -> float:
-        """Mean macro-F1 under the other disguises."""
-        others = [attack.macro_f1 for attack in self.attacks if not attack.named]
-        return sum(others) / len(others)
 
     def flat(self) -> dict[str, float]:
         """The figures that a tracking server keeps, each under a name of its own."""
@@ -235,14 +240,16 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
         figures |= {
             "evaluation/auroc": self.auroc,
             "evaluation/harm_calibration_error": self.harm_calibration_error,
-            "evaluation/worst_named_attack": self.worst_named.macro_f1,
+            "evaluation/worst_named_attack": self.worst_named,
             "evaluation/mean_other_attack": self.mean_other,
             "evaluation/groups/neutral_flagged": self.neutral.flagged,
             "evaluation/groups/attacks_caught": self.plain_attacks.caught,
             "evaluation/behaviours_held": sum(behaviour.held for behaviour in self.behaviours) / len(self.behaviours),
         }
         for name, shares in (("harmful", self.harmful), ("harmless", self.harmless)):
-            figures |= {f"evaluation/{name}_{part}": getattr(shares, part) for part in ("flagged", "referred", "passed")}
+            figures |= {
+                f"evaluation/{name}_{part}": getattr(shares, part) for part in ("flagged", "referred", "passed")
+            }
         figures |= {f"evaluation/attack/{attack.name}": attack.macro_f1 for attack in self.attacks}
         if self.out_of_domain:
             figures["evaluation/out_of_domain/auroc"] = self.out_of_domain.auroc

@@ -143,7 +143,7 @@ def harmless() -> list[tuple[str, str]]:
 
 
 def attacks() -> list[tuple[str, str]]:
-    """Attacks in plain words, each with the kind of group that it names; those without a bad word are not among them."""
+    """Attacks in plain words, each with the kind of group that it names; none is without a bad word."""
     return _plain(ATTACK_KINDS, _PLAIN_KINDS)
 
 
