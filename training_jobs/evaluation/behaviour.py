@@ -27,22 +27,29 @@ _LINK: Final = re.compile(r"https?://\S+")
 
 Change = Callable[[str], str]
 
+
+def _ended(text: str) -> str:
+    """With a full stop at its end; without, if there is one."""
+    text = text.rstrip()
+    return text[:-1] if text.endswith(".") else f"{text}."
+
+
+def _renamed(text: str) -> str:
+    return _LINK.sub("https://example.com/a1", _USER.sub("@somebody_else_example", text))
+
+
 HARMLESS_CHANGES: Final[dict[str, tuple[str, Change]]] = {
     "capital letters": ("written in capital letters, a tweet is decided as before", str.upper),
     "small letters": ("written in small letters, a tweet is decided as before", str.lower),
-    "another link": (
-        "with another link, or with one added, a tweet is decided as before",
-        lambda text: _LINK.sub("https://example.com/a1", text) + " https://example.com/b2",
+    "other names and links": ("with other user names and links for its own, a tweet is decided as before", _renamed),
+    "a user name added": ("said to somebody, a tweet is decided as before", lambda text: f"@another_example {text}"),
+    "a link added": (
+        "with a link at its end, a tweet is decided as before",
+        lambda text: f"{text} https://example.com/b2",
     ),
-    "another user name": (
-        "with other user names, or with one added, a tweet is decided as before",
-        lambda text: "@quite_another_example " + _USER.sub("@somebody_else_example", text),
-    ),
-    "a full stop": ("with a full stop put or taken away at its end, a tweet is decided as before", lambda text: (
-        text.rstrip()[:-1] if text.rstrip().endswith(".") else text.rstrip() + "."
-    )),
+    "a full stop": ("with a full stop put or taken away at its end, a tweet is decided as before", _ended),
     "wider blanks": ("with wider blanks, a tweet is decided as before", lambda text: text.replace(" ", "  ")),
-}  # fmt: skip
+}
 """Changes after which a tweet means what it meant."""
 
 

@@ -161,8 +161,7 @@ def _attack_bars(axes: Axes, attacks: Sequence[Attacked], clean: float, title: s
     values = [attack.macro_f1 for attack in attacks]
     axes.barh(names, values, color=colour, height=0.72)
     for place, value in enumerate(values):
-        axes.text(value - 0.008, place, f"{value:.2f}", ha="right", va="center", fontsize=8.5,
-                  color="white" if colour == BLUE else INK)  # fmt: skip
+        axes.text(max(value, clean) + 0.01, place, f"{value:.2f}", va="center", fontsize=8.5)
     axes.axvline(clean, color=INK, lw=1)
     axes.set_title(title)
     axes.set_xlim(0, 1)
