@@ -120,7 +120,7 @@ def read_foreign(file: Path) -> ForeignTweets:
     texts, harmful = [], []
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
+            reader = csv.DictReader(stream, strict=True)
             missing = [column for column in FOREIGN_COLUMNS if column not in (reader.fieldnames or ())]
             if missing:
                 raise InputError(f"{file.name}: row 1 names no column {' and no column '.join(missing)}")
@@ -130,7 +130,9 @@ def read_foreign(file: Path) -> ForeignTweets:
                     raise InputError(
                         f"{file.name}: row {row} with a class that is none of {', '.join(HARMFUL_CLASSES)}"
                     )
-                texts.append(fields["tweet"] or "")
+                if not fields["tweet"]:
+                    raise InputError(f"{file.name}: row {row} has no tweet")
+                texts.append(fields["tweet"])
                 harmful.append(kind)
     except UnicodeDecodeError:
         raise InputError(f"{file.name}: not UTF-8; save it as UTF-8") from None
