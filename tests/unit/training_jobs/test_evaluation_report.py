@@ -265,7 +265,7 @@ def test_places_are_checked_before_any_work(data: Path, out: Path, tmp_path: Pat
     [
         ("class,text\n0,a\n", "row 1 names no column tweet"),
         ("class,tweet\n0,a\n3,secret\n", "row 3 with a class that is none of 0, 1, 2"),
-        ("class,tweet\n0,a\n1\n,b\n", "row 4 with a class"),
+        ("class,tweet\n0,a\n1,c\n,b\n", "row 4 with a class"),
         ("class,tweet\n0,a\n1,b\n", "harmless ones"),
         ("class,tweet\n2,a\n", "harmful tweets"),
         ("class,tweet\n2,a\n1\n", "row 3 has no tweet"),
