@@ -12,6 +12,7 @@ OUT ?=
 MODEL ?=
 CANDIDATE ?=
 OUT_OF_DOMAIN ?=
+WRITE ?=
 STACK ?=
 STACKS = $(if $(STACK),cyberbullying-$(STAGE)-$(STACK),--all)
 PULL_REQUEST ?=
@@ -50,6 +51,9 @@ evaluate: setup ## Measure a model, write a report (DATA=file.csv MODEL=folder O
 	@$(PY) -m training_jobs.evaluation --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)") \
 		$(if $(CANDIDATE),--candidate "$(CANDIDATE)") $(if $(OUT_OF_DOMAIN),--out-of-domain "$(OUT_OF_DOMAIN)") \
 		--out "$(or $(OUT),out/evaluation)"
+
+notebooks: setup ## Execute the notebooks into out/notebooks, or in place (DATA=file.csv WRITE=1)
+	@$(PY) scripts/run_notebooks.py --data "$(DATA)" $(if $(WRITE),--write)
 
 test: setup ## Run all the tests, the files shared out between two processes
 	@$(PY) -m pytest -n 2 --dist loadfile

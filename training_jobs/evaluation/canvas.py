@@ -33,7 +33,7 @@ _SHADES: Final = 96
 WIDTH: Final = 7.6
 """Inches; the page shows a picture about as wide as its text."""
 
-_STYLE: Final[dict[Any, Any]] = {
+STYLE: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.edgecolor": GRID,
@@ -52,6 +52,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "grid.color": GRID,
     "legend.frameon": False,
 }
+"""Settings of matplotlib, for notebooks too."""
 
 
 def draw(file: Path, height: float, paint: Callable[[Figure], None], width: float = WIDTH) -> None:
@@ -63,7 +64,7 @@ def draw(file: Path, height: float, paint: Callable[[Figure], None], width: floa
         paint: draws on the figure.
         width: in inches.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor="white", layout="constrained")
         canvas = FigureCanvasAgg(figure)
         paint(figure)

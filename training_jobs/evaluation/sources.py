@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from training_jobs.evaluation.judge import Judge
 from training_jobs.floors import SMALL_DATA
 from training_jobs.local_run import LocalRun, choose
 from training_jobs.prepared import Prepared
+from training_jobs.trained import TrainingRecord
 
 Report = Callable[[str, float], None]
 
@@ -61,7 +62,18 @@ def unseen(data: Path, candidate: str | None, seed: int, work: Path, report: Rep
         InputError: the data is at fault, or there is no such candidate.
     """
     run = LocalRun(work, seed, report)
-    records = run.compare(data, _servable(candidate))
+    return measured(run, data, run.compare(data, _servable(candidate)), seed)
+
+
+def measured(run: LocalRun, data: Path, records: Sequence[TrainingRecord], seed: int) -> Exam:
+    """The best servable candidate of a run, and the fold that it has not seen.
+
+    Args:
+        run: which prepared the data and trained the candidates.
+        data: that it did this with.
+        records: of the candidates.
+        seed: of everything random.
+    """
     best = choose(records)
     prepared, trained = run.prepared(), run.trained(best.candidate)
     model = _loaded(trained.artefact)
