@@ -125,7 +125,12 @@ def test_words_are_masked_after_their_first_letter(word: str, shown: str) -> Non
 
 
 def test_what_differs_between_machines_is_left_out(runner: ModuleType) -> None:
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "mine", "display_name": "Mine"}, "language_info": {"name": "python", "version": "3"}})
+    notebook = nbformat.v4.new_notebook(
+        metadata={
+            "kernelspec": {"name": "mine", "display_name": "Mine"},
+            "language_info": {"name": "python", "version": "3"},
+        }
+    )
     notebook.cells = [nbformat.v4.new_code_cell("1", metadata={"execution": {"iopub.status.idle": "now"}})]
     cleaned = runner.without_machine(notebook)
     assert cleaned.metadata.kernelspec.name == "python3"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -107,6 +108,8 @@ def _track(tracker: Tracker, findings: Findings, out: Path, console: Console) ->
     Raises:
         TrackingError: the server could not be reached; the report stays.
     """
+    from training_jobs.evaluation.page import written  # noqa: PLC0415 - as above
+
     subject = findings.subject
     try:
         run_id = tracker.start_run(
@@ -120,7 +123,10 @@ def _track(tracker: Tracker, findings: Findings, out: Path, console: Console) ->
         with fails_with_job(tracker, run_id):
             parameters = {name: getattr(subject, name) for name in ("candidate", "data", "rows", "fitted_on", "seed")}
             tracker.log(run_id, parameters=parameters, metrics=findings.flat())
-            tracker.log_files(run_id, out, TRACKED_FOLDER)
+            with tempfile.TemporaryDirectory() as folder:
+                for file in written(out):  # and nothing else that somebody may have put there
+                    shutil.copyfile(file, Path(folder) / file.name)
+                tracker.log_files(run_id, Path(folder), TRACKED_FOLDER)
         tracker.finish(run_id, FINISHED)
     except TrackingError as error:
         raise TrackingError(f"the report is written, but could not be logged: {error}") from None

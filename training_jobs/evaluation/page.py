@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from training_jobs.evaluation import heat_maps, plots
-from training_jobs.evaluation.findings import Findings
+from training_jobs.evaluation.findings import FIGURES_FILE, Findings
 from training_jobs.measures import CAUGHT_AT_LEAST
 
 PAGE_FILE: Final = "report.html"
@@ -114,6 +114,12 @@ def write_report(findings: Findings, out: Path, *, sample: bool) -> Path:
     page = out / PAGE_FILE
     page.write_text(render(findings, images, sample=sample), encoding="utf-8")
     return page
+
+
+def written(out: Path) -> list[Path]:
+    """The files of an evaluation in its folder."""
+    names = (PAGE_FILE, FIGURES_FILE, *(f"{name}.png" for name in PICTURES))
+    return [out / name for name in names if (out / name).is_file()]
 
 
 def _inlined(file: Path) -> str:

@@ -181,11 +181,16 @@ def test_it_is_logged_where_there_is_a_server(
 ) -> None:
     monkeypatch.setattr(command, "tracker_for", lambda _environment: tracker)
     out = tmp_path / "out"
+    out.mkdir()
+    (out / FIGURES_FILE).write_text("{}")  # of an evaluation by other code
+    (out / "diary.txt").write_text("private")
     assert command.main(["--data", str(data), "--candidate", "naive_bayes", "--out", str(out)]) == 0
     ((run_id, run),) = tracker.runs.items()
     assert (run.status, run.tags["standing"], run.parameters["candidate"]) == ("FINISHED", "unseen", "naive_bayes")
     assert run.metrics["evaluation/macro_f1"] == pytest.approx(read_findings(out).measures.macro_f1)
-    assert f"report/{PAGE_FILE}" in tracker.files(run_id)
+    kept = set(tracker.files(run_id))
+    assert {f"report/{PAGE_FILE}", f"report/{FIGURES_FILE}", "report/groups.png"} <= kept
+    assert "report/diary.txt" not in kept
     assert f"Logged to MLflow as run {run_id}" in capsys.readouterr().out
 
 
