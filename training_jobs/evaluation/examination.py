@@ -15,6 +15,7 @@ from training_jobs.evaluation import identity
 from training_jobs.evaluation.attacks import NAMED, OTHERS, attacked
 from training_jobs.evaluation.behaviour import behaviours
 from training_jobs.evaluation.exam import Exam, ForeignTweets
+from training_jobs.evaluation.figures import robustness
 from training_jobs.evaluation.findings import (
     Attacked,
     Bin,
@@ -76,7 +77,7 @@ def examine(exam: Exam, foreign: ForeignTweets | None, progress: Progress) -> Fi
         attacks=attacks,
         worst_named=worst.macro_f1,
         worst_named_kind=worst.name,
-        mean_other=float(np.mean([attack.macro_f1 for attack in attacks if not attack.named])),
+        mean_other=robustness({attack.name: attack.macro_f1 for attack in attacks})["mean_other_attack"],
         kinds=kinds_of_sentences(judge),
         groups=about_groups(judge),
         neutral=judge([text for text, _ in identity.harmless()]).shares(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +11,11 @@ from numpy.typing import NDArray
 from moderation.labels import HARMLESS, LABELS
 from moderation.messages import Decision
 from moderation.policy import DECISIONS, Thresholds, decide
+from training_jobs.evaluation.figures import Scores
 from training_jobs.evaluation.findings import Shares
 
 _HARMLESS_COLUMN = LABELS.index(HARMLESS)
 _PASS, _REFER, _FLAG = (DECISIONS.index(decision) for decision in (Decision.PASS, Decision.REFER, Decision.FLAG))
-
-
-class Scores(Protocol):
-    """Anything that gives class probabilities for raw tweets."""
-
-    def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Shape (tweets, classes), columns in the order of ``LABELS``."""
 
 
 class Judged(NamedTuple):
