@@ -7,7 +7,6 @@ and the evaluation beside it; one that does not pass is not written, and the exi
 
 from __future__ import annotations
 
-import logging
 import shutil
 import sys
 import tempfile
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EVALUATION_FOLDER: Final = "evaluation"
-INTERRUPTED: Final = 130
 
 Report = Callable[[str, float], None]
 
@@ -247,15 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     from rich.console import Console  # noqa: PLC0415 - as above
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    try:
-        return train_locally(parsed.data, parsed.out, parsed.seed, Console())
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except JobError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return entrypoint.run_by_hand(lambda: train_locally(parsed.data, parsed.out, parsed.seed, Console()))
 
 
 if __name__ == "__main__":

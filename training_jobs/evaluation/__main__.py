@@ -13,7 +13,6 @@ Exit codes: 0 the report is written; 2 the data, the model or an option is at fa
 from __future__ import annotations
 
 import argparse
-import logging
 import shutil
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from training_jobs import entrypoint
 from training_jobs.environment import JobEnvironment
-from training_jobs.errors import JobError, TrackingError
+from training_jobs.errors import TrackingError
 from training_jobs.tracking import FINISHED, Tracker, fails_with_job, tracker_for
 
 if TYPE_CHECKING:
@@ -33,13 +32,12 @@ if TYPE_CHECKING:
     from training_jobs.evaluation.findings import Findings
 
 DEFAULT_SEED: Final = 7
-INTERRUPTED: Final = 130
 SAMPLE: Final = Path(__file__).parents[2] / "sample" / "tweets.csv"
 TRACKED_FOLDER: Final = "report"
 
 
-def evaluate(options: argparse.Namespace, tracker: Tracker, console: Console) -> Findings:
-    """Do the work of the command.
+def evaluate(options: argparse.Namespace, tracker: Tracker, console: Console) -> int:
+    """Do the work of the command; returns the exit code.
 
     Raises:
         JobError: the data, the model or an option is at fault, or a job failed.
@@ -65,7 +63,7 @@ def evaluate(options: argparse.Namespace, tracker: Tracker, console: Console) ->
     page = write_report(findings, options.out, sample=options.data.resolve() == SAMPLE)
     _say(console, findings, page)
     _track(tracker, findings, options.out, console)
-    return findings
+    return 0
 
 
 def _say(console: Console, findings: Findings, page: Path) -> None:
@@ -159,16 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--model and --candidate exclude each other: a model is a recipe already trained")
     from rich.console import Console  # noqa: PLC0415 - as above
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    try:
-        evaluate(options, tracker_for(JobEnvironment.from_environment()), Console())
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except JobError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return entrypoint.run_by_hand(lambda: evaluate(options, tracker_for(JobEnvironment.from_environment()), Console()))
 
 
 if __name__ == "__main__":
