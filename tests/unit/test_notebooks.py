@@ -133,8 +133,8 @@ def test_what_differs_between_machines_is_left_out(runner: ModuleType) -> None:
     )
     notebook.cells = [nbformat.v4.new_code_cell("1", metadata={"execution": {"iopub.status.idle": "now"}})]
     cleaned = runner.without_machine(notebook)
-    assert cleaned.metadata.kernelspec.name == "python3"
-    assert cleaned.metadata.language_info == {"name": "python"}
+    assert cleaned.metadata["kernelspec"]["name"] == "python3"
+    assert cleaned.metadata["language_info"] == {"name": "python"}
     assert cleaned.cells[0].metadata == {}
     assert cleaned.cells[0].id == "cell-00"
 
