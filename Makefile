@@ -8,11 +8,7 @@ SHELL := bash
 STAGE ?= dev
 DATA ?= sample/tweets.csv
 TWEETS ?=
-OUT ?=
-MODEL ?=
-CANDIDATE ?=
-OUT_OF_DOMAIN ?=
-WRITE ?=
+OUT ?= out/model
 STACK ?=
 STACKS = $(if $(STACK),cyberbullying-$(STAGE)-$(STACK),--all)
 PULL_REQUEST ?=
@@ -45,12 +41,13 @@ data: setup ## Fetch the Kaggle data set into data/ (needs a network)
 	@$(PY) -m training_jobs.fetch --out data
 
 train: setup ## Train on this machine, without AWS or MLflow (DATA=file.csv OUT=folder)
-	@$(PY) -m training_jobs.local_run --data "$(DATA)" --out "$(or $(OUT),out/model)"
+	@$(PY) -m training_jobs.local_run --data "$(DATA)" --out "$(OUT)"
 
+evaluate: OUT = out/evaluation
 evaluate: setup ## Measure a model, write a report (DATA=file.csv MODEL=folder OUT_OF_DOMAIN=file.csv OUT=folder)
 	@$(PY) -m training_jobs.evaluation --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)") \
 		$(if $(CANDIDATE),--candidate "$(CANDIDATE)") $(if $(OUT_OF_DOMAIN),--out-of-domain "$(OUT_OF_DOMAIN)") \
-		--out "$(or $(OUT),out/evaluation)"
+		--out "$(OUT)"
 
 notebooks: setup ## Execute the notebooks into out/notebooks, or in place (DATA=file.csv WRITE=1)
 	@$(PY) scripts/run_notebooks.py --data "$(DATA)" $(if $(WRITE),--write)

@@ -90,29 +90,21 @@ class _Faults:
 
 
 def read_labelled(folder: Path) -> list[LabelledTweet]:
-    """Read every CSV file under a folder, in the order of their paths; or one file, if it is named.
+    """Read every CSV file under a folder, in the order of their paths.
 
     Raises:
         InputError: there is none, or one is not to the form; names every faulty file and its first faulty rows.
     """
-    files = (
-        [folder]
-        if folder.is_file()
-        else sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() == ".csv")
-    )
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() == ".csv")
     if not files:
         raise InputError(f"there is no CSV file in the data set ({folder})")
     csv.field_size_limit(_MAX_FIELD)
     faults = _Faults()
-    tweets = [tweet for path in files for tweet in _read_file(path, _name(path, folder), faults)]
+    tweets = [tweet for path in files for tweet in _read_file(path, path.relative_to(folder).as_posix(), faults)]
     faults.raise_any()
     if not tweets:
         raise InputError("the data set has no rows")
     return tweets
-
-
-def _name(path: Path, folder: Path) -> str:
-    return path.name if path == folder else path.relative_to(folder).as_posix()
 
 
 def select(tweets: Iterable[LabelledTweet]) -> tuple[list[LabelledTweet], list[RejectedTweet]]:

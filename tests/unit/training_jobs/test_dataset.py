@@ -118,9 +118,3 @@ def test_rows_to_set_aside() -> None:
         (7, Rejected.OVERSIZED),
     ]
     assert count_reasons(rejected) == {"empty_text": 1, "oversized": 1, "contradictory_labels": 2, "duplicate": 1}
-
-
-def test_one_file_can_be_named(tmp_path: Path) -> None:
-    file = write_csv(tmp_path / "one.csv", [("one", "age")])
-    write_csv(tmp_path / "two.csv", [("two", "age")])
-    assert read_labelled(file) == [LabelledTweet("one", Label.AGE, "one.csv", 2)]
