@@ -7,6 +7,7 @@ Every number on the page names the place of its figure in ``figures.json`` (``da
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +34,8 @@ PICTURES: Final[Mapping[str, Callable[[Findings, Path], None]]] = {
 """What draws each picture; ``out_of_domain`` only where there are such tweets."""
 
 _TEMPLATE: Final = "page.html.jinja"
+_NORMAL_95: Final = 1.96
+"""Standard errors to each side of a mean between which 95% of a normal distribution lie."""
 
 
 def _hundred(value: float) -> str:
@@ -43,6 +46,16 @@ def _hundred(value: float) -> str:
     return str(whole)
 
 
+def _margin(part: str) -> Callable[[Mapping[str, float]], str]:
+    """By how many percentage points chance moves a share: half the 95% interval of a proportion."""
+
+    def written(shares: Mapping[str, float]) -> str:
+        share, rows = shares[part], max(shares["rows"], 1)
+        return f"{100 * _NORMAL_95 * math.sqrt(share * (1 - share) / rows):.1f}"
+
+    return written
+
+
 FORMATS: Final[Mapping[str, Callable[[Any], str]]] = {
     "three": lambda value: f"{value:.3f}",
     "percent": lambda value: f"{_hundred(value)}%",
@@ -51,6 +64,8 @@ FORMATS: Final[Mapping[str, Callable[[Any], str]]] = {
     "hundred": _hundred,
     "count": lambda value: f"{value:,}",
     "plain": str,
+    "margin_passed": _margin("passed"),
+    "margin_flagged": _margin("flagged"),
 }
 
 

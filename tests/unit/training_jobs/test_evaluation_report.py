@@ -300,3 +300,9 @@ def test_figures_that_are_damaged_are_refused(tmp_path: Path) -> None:
 )
 def test_a_few_of_a_hundred_are_not_called_none(value: float, written: str) -> None:
     assert FORMATS["hundred"](value) == written
+
+
+def test_the_margin_of_a_share_is_that_of_a_proportion() -> None:
+    shares = {"rows": 100, "flagged": 0.5, "referred": 0.5, "passed": 0.0}
+    assert FORMATS["margin_flagged"](shares) == "9.8"  # 1.96 times the root of .25 / 100
+    assert FORMATS["margin_passed"](shares) == "0.0"
