@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: help setup demo up status down data train test check format synth bench images deploy destroy diff comment-diff \
-	stack-drift canary scan scan-images workflows requirements clean
+	stack-drift canary scan scan-images workflows requirements evaluate notebooks clean
 
 STAGE ?= dev
 DATA ?= sample/tweets.csv
@@ -38,6 +38,15 @@ data: setup ## Fetch the Kaggle data set into data/ (needs a network)
 
 train: setup ## Train on this machine, without AWS or MLflow (DATA=file.csv OUT=folder)
 	@$(PY) -m training_jobs.local_run --data "$(DATA)" --out "$(OUT)"
+
+evaluate: OUT = out/evaluation
+evaluate: setup ## Measure a model, write a report (DATA=file.csv MODEL=folder OUT_OF_DOMAIN=file.csv OUT=folder)
+	@$(PY) -m training_jobs.evaluation --data "$(DATA)" $(if $(MODEL),--model "$(MODEL)") \
+		$(if $(CANDIDATE),--candidate "$(CANDIDATE)") $(if $(OUT_OF_DOMAIN),--out-of-domain "$(OUT_OF_DOMAIN)") \
+		--out "$(OUT)"
+
+notebooks: setup ## Execute the notebooks into out/notebooks, or in place (DATA=file.csv WRITE=1)
+	@$(PY) scripts/run_notebooks.py --data "$(DATA)" $(if $(WRITE),--write)
 
 test: setup ## Run all the tests, the files shared out between two processes
 	@$(PY) -m pytest -n 2 --dist loadfile

@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from moderation.errors import ModerationError
 from training_jobs.errors import JobError
@@ -20,6 +21,9 @@ from training_jobs.folders import Folders
 log = logging.getLogger("training_jobs")
 
 Work = Callable[[Folders], None]
+
+INTERRUPTED: Final = 130
+"""The exit code of a process that was interrupted."""
 
 
 def parser(module: str, docstring: str | None) -> argparse.ArgumentParser:
@@ -49,6 +53,23 @@ def run(work: Work, folders: Folders | None = None) -> int:
     except Exception as error:  # whatever it was, its reason must reach the failure file
         return _fail(error, places)
     return 0
+
+
+def run_by_hand(work: Callable[[], int]) -> int:
+    """Do what a person started on a terminal; a fault is one line on standard error.
+
+    Returns:
+        The process's exit code: the work's own, 2 for a fault in what it was given, 1 for any other, 130 interrupted.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        return work()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except JobError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
 
 
 def _fail(error: Exception, folders: Folders) -> int:

@@ -7,11 +7,10 @@ and the evaluation beside it; one that does not pass is not written, and the exi
 
 from __future__ import annotations
 
-import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,17 +25,16 @@ from training_jobs.folders import Folders
 from training_jobs.gate import Evaluation
 from training_jobs.model_card import model_card
 from training_jobs.prepare import prepare
-from training_jobs.prepared import Summary
+from training_jobs.prepared import Prepared, Summary, read_prepared, read_summary
 from training_jobs.register import CARD_FILE
 from training_jobs.tracking import NullTracker
 from training_jobs.train import DEFAULT_SEED, TrainingSettings, train
-from training_jobs.trained import ARTEFACT_FOLDER, TrainingRecord
+from training_jobs.trained import ARTEFACT_FOLDER, Trained, TrainingRecord, read_trained
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 EVALUATION_FOLDER: Final = "evaluation"
-INTERRUPTED: Final = 130
 
 Report = Callable[[str, float], None]
 
@@ -86,14 +84,32 @@ class LocalRun:
         from training_jobs.candidates import CANDIDATES  # noqa: PLC0415 - --help need not wait for scikit-learn
 
         self._steps = len(CANDIDATES) + 3
-        summary = self._prepare(data)
-        candidates = [self._train(name, refit=False) for name in CANDIDATES]
+        candidates = self._compare(data, CANDIDATES)
+        summary = read_summary(self._prepared())
         best = choose(candidates)
         refit = self._train(best.candidate, refit=True)
         evaluation = self._evaluate(best.candidate)
         artefact = load(self._folders("refit").model / ARTEFACT_FOLDER, sha256=refit.artefact_sha256)
         card = model_card(refit, artefact.manifest, summary, evaluation, JobEnvironment(retrain_execution="local run"))
         return Outcome(summary, candidates, refit, evaluation, card)
+
+    def compare(self, data: Path, candidates: Sequence[str]) -> list[TrainingRecord]:
+        """Run the first jobs only: prepare the data, and train candidates without the validation fold.
+
+        Args:
+            data: a CSV file, or a folder of them.
+            candidates: names; without any, the data is prepared and nothing is trained.
+        """
+        self._steps = len(candidates) + 1
+        return self._compare(data, candidates)
+
+    def prepared(self) -> Prepared:
+        """The prepared data."""
+        return read_prepared(self._prepared())
+
+    def trained(self, candidate: str) -> Trained:
+        """What the training of a candidate left behind."""
+        return read_trained(self._folders(candidate).model)
 
     def write(self, outcome: Outcome, out: Path) -> None:
         """Copy the artefact, the card and the evaluation out of the working folder; the manifest last."""
@@ -106,7 +122,11 @@ class LocalRun:
         for name in (ARRAYS_FILE, MANIFEST_FILE):
             shutil.copyfile(self._folders("refit").model / ARTEFACT_FOLDER / name, out / name)
 
-    def _prepare(self, data: Path) -> Summary:
+    def _compare(self, data: Path, candidates: Iterable[str]) -> list[TrainingRecord]:
+        self._prepare(data)
+        return [self._train(name, refit=False) for name in candidates]
+
+    def _prepare(self, data: Path) -> None:
         self._say("preparing the data")
         folders = self._folders("prepare")
         labelled = folders.base / "processing" / "input" / "labelled"
@@ -116,9 +136,8 @@ class LocalRun:
         else:
             labelled.mkdir()
             (labelled / "data.csv").symlink_to(data.resolve())
-        summary = prepare(folders, self._tracker)
+        prepare(folders, self._tracker)
         self._done += 1
-        return summary
 
     def _train(self, candidate: str, *, refit: bool) -> TrainingRecord:
         name = f"refitting {candidate} on everything" if refit else f"training {candidate}"
@@ -226,15 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     from rich.console import Console  # noqa: PLC0415 - as above
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    try:
-        return train_locally(parsed.data, parsed.out, parsed.seed, Console())
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except JobError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return entrypoint.run_by_hand(lambda: train_locally(parsed.data, parsed.out, parsed.seed, Console()))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from moderation.labels import HARMLESS, LABELS, Label
 from moderation.model import Model
-from training_jobs.evaluation import identity
+from training_jobs.evaluation import identity, sentences
 from training_jobs.evaluation.attacks import NAMED, OTHERS, attacked
 from training_jobs.evaluation.figures import about_groups, clean, out_of_domain, robustness, under_attack
 from training_jobs.fitting import augmentation
@@ -18,6 +18,8 @@ from .conftest import made_up_tweets
 
 _HARMLESS_COLUMN = LABELS.index(HARMLESS)
 _ATTACKS = {**NAMED, **OTHERS}
+_LEAST = {"leet_and_spaced": 0.35, "swapped_and_repeated": 0.4}
+"""Two disguises at once leave less to go by."""
 
 
 # Harmless words added are no disguise: how far they may move a model depends on what it was trained on.
@@ -29,7 +31,7 @@ def test_no_attack_makes_the_model_blind(name: str, model: Model) -> None:
     before = (model.score(texts).argmax(axis=1) == classes).mean()
     after = (model.score(disguised).argmax(axis=1) == classes).mean()
     assert before > 0.95
-    assert after > 0.5  # of six classes; a model that guesses has a sixth
+    assert after > _LEAST.get(name, 0.5)  # of six classes; a model that guesses has a sixth
 
 
 @pytest.mark.parametrize(
@@ -68,14 +70,25 @@ def test_insults_raise_the_probability_of_harm(model: Model) -> None:
 def test_augmentation_and_tests_share_no_term_and_no_template() -> None:
     trained = {term.lower() for terms in augmentation._GROUPS.values() for term in terms}
     trained |= {term.lower() for terms in augmentation._PLURALS.values() for term in terms}
-    tested = {term.lower() for terms in (*identity.ADJECTIVES.values(), *identity.PLURALS.values()) for term in terms}
+    tested = {term.lower() for group in identity.GROUPS for term in (group.adjective, group.plural)}
     assert not trained & tested
-    sentences = {*augmentation._ORDINARY, *augmentation._ORDINARY_PLURAL, *augmentation._ATTACKS}
-    assert not {s.replace("{group}", "{plural}") for s in sentences} & {
-        *identity._ATTACKS,
-        *identity._HARMLESS,
-        *identity._HARMLESS_PLURAL,
+    templates = {*augmentation._ORDINARY, *augmentation._ORDINARY_PLURAL, *augmentation._ATTACKS}
+    kinds = (*identity.HARMLESS_KINDS.values(), *identity.ATTACK_KINDS.values())
+    asked = {
+        template.replace("{adjective}", "{group}").replace("{plural}", "{group}") for of in kinds for template in of
     }
+    assert not {template.lower() for template in templates} & {template.lower() for template in asked}
+
+
+def test_augmentation_makes_no_sentence_that_behaviour_is_asked_about(tweets: tuple[list[str], list[Label]]) -> None:
+    made = {text.lower().strip(" .!") for text in augmentation.make_up(*tweets, 4).texts}
+    fixed = {text.lower() for text in augmentation._HARSH}
+    asked = (
+        *sentences.INSULTS, *sentences.THREATS, *sentences.GREETINGS, *sentences.EVERYDAY, *sentences.CRITICISM,
+        *sentences.SWEARING, *sentences.SUPPORT, *(text for pair in sentences.SWAPPED for text in pair),
+    )  # fmt: skip
+    assert len(asked) == len({text.lower() for text in asked})
+    assert not (made | fixed) & {text.lower().strip(" .!") for text in asked}
 
 
 def test_made_up_tweets_come_from_the_seed(tweets: tuple[list[str], list[Label]]) -> None:

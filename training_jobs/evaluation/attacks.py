@@ -10,12 +10,12 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from training_jobs.evaluation import alphabets
+
 Attack = Callable[[str, random.Random], str]
 
 _SHARE: Final = 0.5
 _LEET: Final = {"a": "4@", "b": "8", "e": "3", "g": "9", "i": "1!", "l": "1|", "o": "0", "s": "5$", "t": "7+", "z": "2"}
-_CYRILLIC: Final = dict(zip("aceiopsxyABCEHKMOPTX", "асеіорѕхуАВСЕНКМОРТХ", strict=True))  # noqa: RUF001
-_TURNED: Final = dict(zip("abcdefghijklmnopqrstuvwxyz", "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz", strict=True))  # noqa: RUF001
 _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _NEIGHBOURS: Final = {
     letter: around
@@ -24,6 +24,7 @@ _NEIGHBOURS: Final = {
 }
 """The keys to the left and right of each."""
 
+_FRAMES: Final = (("~*", "*~"), ("..", "!!"), ("<<", ">>"), ("((", "))"), ("__", "__"), ("#~", "~"))
 _SOUNDS: Final = (
     ("ph", "f"),
     ("ck", "k"),
@@ -131,7 +132,32 @@ def _scramble(word: str, chance: random.Random) -> str:
 
 
 def _turned(word: str, _chance: random.Random) -> str:
-    return "".join(_TURNED.get(letter, letter) for letter in word.lower())[::-1]
+    return alphabets.written_in(alphabets.TURNED, word)[::-1]
+
+
+def _in(table: Mapping[str, str]) -> Attack:
+    """Letters from another alphabet."""
+    return lambda word, _chance: alphabets.written_in(table, word)
+
+
+def _hyphenated(word: str, chance: random.Random) -> str:
+    size = chance.randint(2, 3)
+    return "-".join(word[start : start + size] for start in range(0, len(word), size))
+
+
+def _framed(word: str, chance: random.Random) -> str:
+    before, after = chance.choice(_FRAMES)
+    return before + word + after
+
+
+def _broken(word: str, chance: random.Random) -> str:
+    place = _place(word, chance)
+    return f"{word[:place]}\n{word[place:]}"
+
+
+def _right_to_left(word: str, _chance: random.Random) -> str:
+    """Reversed, with the marks that make a screen show it the right way round."""
+    return f"\u202e{word[::-1]}\u202c"
 
 
 def _shifted(first: int) -> Attack:
@@ -168,10 +194,21 @@ def _mixed(text: str, chance: random.Random) -> str:
     return chance.choice(kinds)(text, chance)
 
 
+def _combined(*changes: Attack) -> Attack:
+    """Changes of a word, one after another."""
+
+    def change(word: str, chance: random.Random) -> str:
+        for each in changes:
+            word = each(word, chance)
+        return word
+
+    return change
+
+
 NAMED: Final[Mapping[str, Attack]] = {
     "leet": by_word(_letters(_leet, 0.6)),
     "mask": by_word(_mask),
-    "homoglyph": by_word(lambda word, _: "".join(_CYRILLIC.get(c, c) for c in word)),
+    "homoglyph": by_word(lambda word, _: "".join(alphabets.CYRILLIC.get(c, c) for c in word)),
     "zero_width": by_word(lambda word, chance: chance.choice(_INVISIBLE).join(word)),
     "spaced": by_word(lambda word, _: " ".join(word)),
     "repeats": by_word(_repeat),
@@ -204,5 +241,24 @@ OTHERS: Final[Mapping[str, Attack]] = {
     "no_punctuation": lambda text, _: "".join(c for c in text.lower() if c not in ".,!?\"';:()"),
     "harmless_words_added": lambda text, _: f"{text} have a lovely day everybody, sunshine and flowers",
     "mixture": _mixed,
+    "greek_letters": by_word(_in(alphabets.GREEK)),
+    "armenian_letters": by_word(_in(alphabets.ARMENIAN)),
+    "cherokee_letters": by_word(_in(alphabets.CHEROKEE)),
+    "scripts_mixed": by_word(alphabets.written_in_any),
+    "small_capitals": by_word(_in(alphabets.SMALL_CAPITALS)),
+    "superscripts": by_word(_in(alphabets.SUPERSCRIPTS)),
+    "emoji_letters": by_word(_shifted(0x1F170)),
+    "squared": by_word(_shifted(0x1F130)),
+    "accented": by_word(_in(alphabets.ACCENTED)),
+    "signs_for_vowels": by_word(_in(alphabets.SIGNS_FOR_VOWELS)),
+    "hyphenated": by_word(_hyphenated),
+    "framed": by_word(_framed),
+    "line_breaks": by_word(_broken),
+    "right_to_left": by_word(_right_to_left),
+    "leet_and_spaced": by_word(_combined(_letters(_leet, 0.6), lambda word, _: " ".join(word))),
+    "look_alikes_and_zero_width": by_word(
+        _combined(alphabets.written_in_any, lambda word, chance: chance.choice(_INVISIBLE).join(word))
+    ),
+    "swapped_and_repeated": by_word(_combined(_swap, _repeat)),
 }
 """Kinds of attack that a filter may not have been told about."""

@@ -14,7 +14,7 @@ from training_jobs.errors import InputError, JobError, TrackingError
 from training_jobs.folders import Folders
 
 SECRET = "the text of somebody's tweet"  # noqa: S105 - what must not leak
-STEPS = ("prepare", "train", "evaluate", "register", "promote", "local_run")
+STEPS = ("prepare", "train", "evaluate", "register", "promote", "local_run", "evaluation.__main__")
 
 
 def failing(error: Exception) -> entrypoint.Work:
@@ -80,7 +80,7 @@ def test_every_entry_point_explains_itself(step: str, capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit) as exit_:
         main(["--help"])
     assert exit_.value.code == 0
-    assert f"python -m training_jobs.{step}" in capsys.readouterr().out
+    assert f"python -m training_jobs.{step.removesuffix('.__main__')}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -89,3 +89,25 @@ def test_unknown_options_are_usage_errors(step: str) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(["--no-such-option"])
     assert exit_.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (InputError("there is no file"), 2, "error: there is no file\n"),
+        (JobError("no candidate can be served"), 1, "error: no candidate can be served\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_what_a_person_started_ends_in_one_line(
+    error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work() -> int:
+        raise error
+
+    assert entrypoint.run_by_hand(work) == code
+    assert capsys.readouterr().err == said
+
+
+def test_what_a_person_started_ends_with_its_own_code() -> None:
+    assert entrypoint.run_by_hand(lambda: 7) == 7
