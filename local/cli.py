@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     with background.only_one():
-        code = _watched(options, lambda _stage: None)
+        code = _watched(options, lambda _stage: None, lasting=False)
     if code == 0:
         print("Everything is stopped again. `make up` does the same and keeps it running, MLflow included.")
     return code
@@ -47,7 +47,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     """The process behind ``up``: the same as ``demo``, and then waits to be told to stop."""
     with background.only_one():
-        return _watched(options, lambda stage: background.serve(stage, options.ready))
+        return _watched(options, lambda stage: background.serve(stage, options.ready), lasting=True)
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -62,7 +62,7 @@ def _down(options: argparse.Namespace) -> int:
     return background.down(quiet=options.quiet)
 
 
-def _watched(options: argparse.Namespace, afterwards: Callable[[LocalStage], None]) -> int:
+def _watched(options: argparse.Namespace, afterwards: Callable[[LocalStage], None], *, lasting: bool) -> int:
     """Do the work in a thread, while this one waits for its end or for a signal, and clears up after either.
 
     Signals only ever set an event, so nothing is interrupted half-way: the supervisor is closed, which ends every
@@ -81,7 +81,7 @@ def _watched(options: argparse.Namespace, afterwards: Callable[[LocalStage], Non
 
         def work() -> None:
             try:
-                stage = run(supervisor, display, options.data, options.tweets, _ports(options))
+                stage = run(supervisor, display, options.data, options.tweets, _ports(options), lasting=lasting)
                 afterwards(stage)
                 stage.stop()
             except BaseException as error:

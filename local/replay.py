@@ -86,6 +86,14 @@ class Outcome:
     bad: int = 0
 
 
+@dataclass(frozen=True)
+class Before:
+    """What there was before a replay: records set aside by reason, and verdicts that were acted on."""
+
+    set_aside: Counter[str]
+    acted_on: int
+
+
 def bad_records() -> list[Outgoing]:
     """Records that the classifier must set aside, one for each usual fault."""
     return [
@@ -96,15 +104,25 @@ def bad_records() -> list[Outgoing]:
     ]
 
 
-def replay(stage: LocalStage, rows: Sequence[Row], report: Report) -> Outcome:
-    """Send tweets and a few bad records through the stage, and wait for all that follows from them.
+def replay(
+    stage: LocalStage, rows: Sequence[Row], report: Report, *, source: str = SOURCE, bad: Sequence[Outgoing] = ()
+) -> Outcome:
+    """Send tweets through the stage, and wait for all that follows from them.
+
+    Args:
+        stage: that runs and has a champion.
+        rows: the tweets.
+        report: is told how far it is.
+        source: where the tweets are said to come from.
+        bad: records to be sent among them that are not to the contract.
 
     Raises:
         LocalError: not everything arrived in time; the message says what is missing and where to look.
         StoppedError: the stage is being stopped.
     """
-    outcome = Outcome(bad=len(bad_records()))
-    run = f"{int(time.time()):x}"
+    outcome = Outcome(bad=len(bad))
+    before = Before(set_aside(stage), stage.poller("warn").done)
+    run = f"{source}-{int(time.time()):x}"
     records = []
     for number, row in enumerate(rows):
         tweet_id = f"{run}-{number}"
@@ -114,19 +132,20 @@ def replay(stage: LocalStage, rows: Sequence[Row], report: Report) -> Outcome:
             tweet=Tweet(tweet_text=row.text),
             author_id=f"author-{number % _AUTHORS}",
             created_at=timestamp(),
-            source=SOURCE,
+            lang=row.lang,
+            source=source,
         )
         records.append(Outgoing(tweet_id, encode(event)))
     middle = len(records) // 2
-    records[middle:middle] = bad_records()
+    records[middle:middle] = bad
     watcher = _VerdictWatcher(stage, outcome)
     watcher.start()
     try:
         sender = threading.Thread(target=_send, args=(stage, records, outcome), name="replay", daemon=True)
         sender.start()
-        _wait_for_verdicts(stage, outcome, watcher, len(rows), report)
+        _wait_for_verdicts(stage, outcome, before, watcher, report)
         sender.join()
-        _wait_for_effects(stage, outcome, report)
+        _wait_for_effects(stage, outcome, before, report)
     finally:
         watcher.stop()
     return outcome
@@ -179,8 +198,9 @@ def _send(stage: LocalStage, records: Sequence[Outgoing], outcome: Outcome) -> N
 
 
 def _wait_for_verdicts(
-    stage: LocalStage, outcome: Outcome, watcher: _VerdictWatcher, wanted: int, report: Report
+    stage: LocalStage, outcome: Outcome, before: Before, watcher: _VerdictWatcher, report: Report
 ) -> None:
+    wanted = len(outcome.labels)
     seen, deadline = 0, time.monotonic() + _PATIENCE_SECONDS
     while True:
         report("put", sum(key in outcome.labels for key in list(outcome.put_at)), wanted)
@@ -188,7 +208,7 @@ def _wait_for_verdicts(
         if len(outcome.verdicts) >= wanted:
             return
         if not watcher.progressing:
-            outcome.set_aside = set_aside(stage)
+            outcome.set_aside = set_aside(stage) - before.set_aside
             if sum(outcome.set_aside.values()) - outcome.bad >= wanted - len(outcome.verdicts):
                 return  # what was given up will get no verdict; the summary says so
         if len(outcome.verdicts) > seen:
@@ -207,19 +227,20 @@ def _why_nothing_comes(stage: LocalStage, missing: int) -> str:
     )
 
 
-def _wait_for_effects(stage: LocalStage, outcome: Outcome, report: Report) -> None:
+def _wait_for_effects(stage: LocalStage, outcome: Outcome, before: Before, report: Report) -> None:
     """Wait for the warnings of what was flagged, and for the bad records to be set aside."""
     flagged = sum(verdict.decision is Decision.FLAG for verdict in outcome.verdicts.values())
     warner = stage.poller("warn")
     done, deadline = 0, time.monotonic() + _PATIENCE_SECONDS
     while True:
         # The table is read once the warner has nothing more to do: a scan costs the emulator more than a warning.
-        report("acted on", min(warner.done, len(outcome.verdicts)), len(outcome.verdicts))
-        if warner.done > done:
-            done, deadline = warner.done, time.monotonic() + _PATIENCE_SECONDS
-        if warner.done >= len(outcome.verdicts):
+        acted_on = warner.done - before.acted_on
+        report("acted on", min(acted_on, len(outcome.verdicts)), len(outcome.verdicts))
+        if acted_on > done:
+            done, deadline = acted_on, time.monotonic() + _PATIENCE_SECONDS
+        if acted_on >= len(outcome.verdicts):
             _read_warnings(stage, outcome)
-            outcome.set_aside = set_aside(stage)
+            outcome.set_aside = set_aside(stage) - before.set_aside
             missing = flagged - len(outcome.warned_at) - outcome.held
             if missing <= 0 and sum(outcome.set_aside.values()) >= outcome.bad:
                 return

@@ -15,6 +15,7 @@ from typing import Any
 
 from cdk_app.stages import FUNCTIONS, StageConfig, stage_config
 from local import aws, deploy, emulator, mlflow_server, paths
+from local.alarm_events import AlarmEvents
 from local.aws import Clients
 from local.display import Steps
 from local.errors import LocalError
@@ -59,6 +60,7 @@ class LocalStage:
         self._telemetry: Telemetry | None = None
         self._host: LambdaHost | None = None
         self._jobs: JobRunner | None = None
+        self._alarm_events: AlarmEvents | None = None
 
     @property
     def account(self) -> str:
@@ -84,6 +86,10 @@ class LocalStage:
     def bucket(self, thing: str) -> str:
         """The name of one of the stage's buckets."""
         return self.config.bucket(thing, self.account)
+
+    def machine(self, thing: str) -> str:
+        """The ARN of one of the stage's state machines."""
+        return f"arn:aws:states:{aws.REGION}:{self.account}:stateMachine:{self.config.physical(thing)}"
 
     def poller(self, function: str) -> MappingPoller:
         """The poller that calls a function.
@@ -122,6 +128,17 @@ class LocalStage:
                 self.supervisor.close()
                 raise
 
+    @property
+    def jobs(self) -> JobRunner:
+        """The runner of jobs.
+
+        Raises:
+            LocalError: the stage was started without training.
+        """
+        if self._jobs is None:
+            raise LocalError("the local stage runs no jobs")
+        return self._jobs
+
     def warm(self) -> None:
         """Start one environment of each function ahead of the first event."""
         self.host.warm([poller.mapping.function_arn for poller in self.pollers])
@@ -130,6 +147,8 @@ class LocalStage:
         """Stop politely: pollers finish what they are at, logs are written. The supervisor does the rest."""
         if self._jobs is not None:
             self._jobs.stop()
+        if self._alarm_events is not None:
+            self._alarm_events.stop()
         threads = [threading.Thread(target=poller.stop, daemon=True) for poller in self.pollers]
         for thread in threads:
             thread.start()
@@ -190,6 +209,8 @@ class LocalStage:
             )
             self.pollers.append(poller)
             poller.start()
+        self._alarm_events = AlarmEvents(self.clients)
+        self._alarm_events.start()
 
     def _read_mapping(self, described: dict[str, Any]) -> Mapping:
         name = described["EventSourceArn"].rsplit("/", 1)[1]
