@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from local import aws, background, paths
+from local import aws, background, live, paths
 from local.demo import run
 from local.display import Display
 from local.errors import LocalError, StoppedError
@@ -81,7 +81,15 @@ def _watched(options: argparse.Namespace, afterwards: Callable[[LocalStage], Non
 
         def work() -> None:
             try:
-                stage = run(supervisor, display, options.data, options.tweets, _ports(options), lasting=lasting)
+                stage = run(
+                    supervisor,
+                    display,
+                    options.data,
+                    options.tweets,
+                    _ports(options),
+                    source=_source(options),
+                    lasting=lasting,
+                )
                 afterwards(stage)
                 stage.stop()
             except BaseException as error:
@@ -135,6 +143,10 @@ def _isolate() -> None:
     logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
+def _source(options: argparse.Namespace) -> live.Source | None:
+    return live.Source(options.source, options.file, options.budget) if options.source else None
+
+
 def _ports(options: argparse.Namespace) -> Ports:
     return Ports(emulator=options.emulator_port, mlflow=options.mlflow_port)
 
@@ -142,6 +154,9 @@ def _ports(options: argparse.Namespace) -> Ports:
 def _optional(options: argparse.Namespace) -> list[str]:
     pairs = [
         ("--tweets", options.tweets),
+        ("--source", options.source),
+        ("--file", options.file),
+        ("--budget", options.budget),
         ("--emulator-port", options.emulator_port),
         ("--mlflow-port", options.mlflow_port),
     ]
@@ -162,6 +177,9 @@ def _parser() -> argparse.ArgumentParser:
             "--data", type=Path, default=paths.ROOT / "sample" / "tweets.csv", help="labelled tweets (CSV)"
         )
         sub.add_argument("--tweets", type=int, help="how many tweets to hold out and replay")
+        sub.add_argument("--source", help=f"read real tweets, too: {', '.join(live.NAMES)}")
+        sub.add_argument("--file", type=Path, help="what --source replay reads (CSV or JSONL)")
+        sub.add_argument("--budget", type=float, default=0.0, help="most US dollars a day for a source of X")
         sub.add_argument("--emulator-port", type=int, default=0, help="of the AWS emulator (any free one)")
         sub.add_argument("--mlflow-port", type=int, default=0, help="of the MLflow server (any free one)")
         sub.add_argument("--ready", type=int, default=-1, help=argparse.SUPPRESS)

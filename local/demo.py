@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from local import canary, dataset, deploy, paths, summary
+from local import canary, dataset, deploy, live, paths, summary
 from local.display import Display
 from local.drift import drift
 from local.errors import LocalError
@@ -31,7 +31,14 @@ def check_tools() -> None:
 
 
 def run(
-    supervisor: Supervisor, display: Display, data: Path, tweets: int | None, ports: Ports, *, lasting: bool = False
+    supervisor: Supervisor,
+    display: Display,
+    data: Path,
+    tweets: int | None,
+    ports: Ports,
+    *,
+    source: live.Source | None = None,
+    lasting: bool = False,
 ) -> LocalStage:
     """Do all of it. The stage runs on until its supervisor is closed.
 
@@ -41,6 +48,7 @@ def run(
         data: a CSV file of labelled tweets.
         tweets: how many to hold out and replay, None for a default.
         ports: to listen on.
+        source: of real tweets, None without one.
         lasting: whether the stage is to run on: then the retraining that drift starts is let run.
 
     Raises:
@@ -48,6 +56,8 @@ def run(
         StoppedError: the supervisor was closed meanwhile.
     """
     check_tools()
+    if source is not None:
+        live.check(source)
     started = time.monotonic()
     split = dataset.split(dataset.read(data), tweets)
     stage = LocalStage(supervisor, ports)
@@ -80,6 +90,8 @@ def run(
         data_name=_data_name(data),
         version=champion.pointer.version,
     )
+    if source is not None:
+        live.read(stage, display, source)
     drift(stage, display, lasting=lasting)
 
     display.say("")

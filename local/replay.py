@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cdk_app.stages import TWEET_CLASSIFICATION, TWEET_EVENTS
+from cdk_app.stages import TWEET_EVENTS
 from local import paths
 from local.dataset import Row
 from local.errors import LocalError
 from local.stage import LocalStage
-from moderation.errors import PoisonRecordError
+from local.verdicts import VerdictWatcher
 from moderation.labels import Label
-from moderation.messages import Decision, Tweet, TweetEvent, decode_classification_event, encode, timestamp
+from moderation.messages import ClassificationEvent, Decision, Tweet, TweetEvent, encode, timestamp
 
 MAX_RECORDS: Final = 500
 """Records of one PutRecords call (Kinesis API reference)."""
@@ -34,7 +34,6 @@ _PATIENCE_SECONDS: Final = 60.0
 """How long nothing may happen before the replay gives up."""
 
 _TRIES: Final = 8
-_READ_LIMIT: Final = 2_000
 _POLL_SECONDS: Final = 0.1
 
 Report = Callable[[str, int, int], None]
@@ -84,6 +83,16 @@ class Outcome:
     set_aside: Counter[str] = field(default_factory=Counter)
     duplicates: int = 0
     bad: int = 0
+
+    def take(self, event: ClassificationEvent, at: float) -> None:
+        """Note a verdict; one on a tweet of somebody else's is none of this replay."""
+        prediction = event.prediction
+        if prediction.tweet_id not in self.labels:
+            return
+        if prediction.tweet_id in self.verdicts:
+            self.duplicates += 1
+            return
+        self.verdicts[prediction.tweet_id] = Verdict(prediction.classification, prediction.decision, event.version, at)
 
 
 @dataclass(frozen=True)
@@ -138,7 +147,7 @@ def replay(
         records.append(Outgoing(tweet_id, encode(event)))
     middle = len(records) // 2
     records[middle:middle] = bad
-    watcher = _VerdictWatcher(stage, outcome)
+    watcher = VerdictWatcher(stage, outcome.take)
     watcher.start()
     try:
         sender = threading.Thread(target=_send, args=(stage, records, outcome), name="replay", daemon=True)
@@ -198,7 +207,7 @@ def _send(stage: LocalStage, records: Sequence[Outgoing], outcome: Outcome) -> N
 
 
 def _wait_for_verdicts(
-    stage: LocalStage, outcome: Outcome, before: Before, watcher: _VerdictWatcher, report: Report
+    stage: LocalStage, outcome: Outcome, before: Before, watcher: VerdictWatcher, report: Report
 ) -> None:
     wanted = len(outcome.labels)
     seen, deadline = 0, time.monotonic() + _PATIENCE_SECONDS
@@ -282,66 +291,3 @@ def set_aside(stage: LocalStage) -> Counter[str]:
 
 def _seconds(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
-
-
-class _VerdictWatcher(threading.Thread):
-    """Reads every shard of ``tweet_classification`` from its beginning."""
-
-    def __init__(self, stage: LocalStage, outcome: Outcome) -> None:
-        super().__init__(name="verdict-watcher", daemon=True)
-        self._kinesis = stage.clients["kinesis"]
-        self._stream = stage.config.physical(TWEET_CLASSIFICATION)
-        self._outcome = outcome
-        self._stopping = threading.Event()
-        self._last = time.monotonic()
-
-    @property
-    def progressing(self) -> bool:
-        """Whether a verdict came in the last two seconds."""
-        return time.monotonic() - self._last < 2.0  # noqa: PLR2004 - as the docstring says
-
-    def stop(self) -> None:
-        """Read no more."""
-        self._stopping.set()
-
-    def run(self) -> None:
-        shards = [shard["ShardId"] for shard in self._kinesis.list_shards(StreamName=self._stream)["Shards"]]
-        iterators = {
-            shard: self._kinesis.get_shard_iterator(
-                StreamName=self._stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            for shard in shards
-        }
-        try:
-            while not self._stopping.is_set():
-                read = 0
-                for shard, iterator in iterators.items():
-                    answer = self._kinesis.get_records(ShardIterator=iterator, Limit=_READ_LIMIT)
-                    iterators[shard] = answer["NextShardIterator"]
-                    read += len(answer["Records"])
-                    if answer["Records"]:
-                        self._last = time.monotonic()
-                    for record in answer["Records"]:
-                        self._take(record)
-                if not read:
-                    self._stopping.wait(_POLL_SECONDS)
-        except (ClientError, BotoCoreError):
-            return  # the emulator is gone: so is the need to read
-
-    def _take(self, record: dict[str, Any]) -> None:
-        try:
-            event = decode_classification_event(record["Data"])
-        except PoisonRecordError:
-            return
-        tweet_id = event.prediction.tweet_id
-        if tweet_id not in self._outcome.labels:
-            return
-        if tweet_id in self._outcome.verdicts:
-            self._outcome.duplicates += 1
-            return
-        self._outcome.verdicts[tweet_id] = Verdict(
-            event.prediction.classification,
-            event.prediction.decision,
-            event.version,
-            record["ApproximateArrivalTimestamp"].timestamp(),
-        )

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 
 from local.display import Steps
+from local.executions import History
 from local.jobs.job import note_of
 from local.jobs.runner import Happened, JobEvent
-from local.executions import History
 
 
 def shown(*happenings: JobEvent | tuple[str, str]) -> list[str]:
