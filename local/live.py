@@ -28,6 +28,7 @@ from local import aws, paths, summary
 from local.display import Bars, Display
 from local.errors import LocalError
 from local.processes import Child
+from local.replay import set_aside
 from local.stage import LocalStage
 from local.verdicts import VerdictWatcher
 from moderation.labels import LABELS
@@ -42,6 +43,8 @@ _CONNECT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.25
 _STOP_SECONDS: Final = 40.0
 _PATIENCE_SECONDS: Final = 60.0
+_QUIET_SECONDS: Final = 2.0
+"""After so long without a verdict it is worth a look at what was set aside."""
 _TOTALS: Final = re.compile(r"(\d+) tweets read, (\d+) delivered")
 _PASSED_ON: Final = (TOKEN_VARIABLE, "X_API_URL", "JETSTREAM_URLS")
 """Variables of the person who starts it that the source is to see; nothing else of theirs reaches it."""
@@ -75,6 +78,7 @@ class Read:
     verdicts: set[str] = field(default_factory=set)
     decisions: Counter[Decision] = field(default_factory=Counter)
     classes: Counter[str] = field(default_factory=Counter)
+    set_aside: Counter[str] = field(default_factory=Counter)
 
 
 def check(source: Source, environment: Mapping[str, str] | None = None) -> None:
@@ -110,7 +114,7 @@ def read(stage: LocalStage, display: Display, source: Source) -> Read:
     limit = f"{source.tweets} tweets or {source.seconds:.0f} s"
     what = str(source.file) if source.file else f"at most {limit}"
     display.title(f"Reading tweets from {source.name}: {what}")
-    found, began = Read(), time.time()
+    found, began, before = Read(), time.time(), set_aside(stage)
 
     def take(event: ClassificationEvent, at: float) -> None:
         if at >= began and event.source and source.name.startswith(event.source):
@@ -130,7 +134,7 @@ def read(stage: LocalStage, display: Display, source: Source) -> Read:
             _wait_for_enough(stage, source, child, found, bars)
             _stop(stage, source, child)
             output.join(_STOP_SECONDS)
-            _wait_for_verdicts(stage, source, found, bars)
+            _wait_for_verdicts(stage, source, found, before, bars)
     finally:
         watcher.stop()
     _show(display, found)
@@ -218,14 +222,19 @@ def _stop(stage: LocalStage, source: Source, child: Child) -> None:
         raise LocalError(f"the source {source.name} {reason}; its log is {log}")
 
 
-def _wait_for_verdicts(stage: LocalStage, source: Source, found: Read, bars: Bars) -> None:
-    seen, deadline = -1, time.monotonic() + _PATIENCE_SECONDS
+def _wait_for_verdicts(stage: LocalStage, source: Source, found: Read, before: Counter[str], bars: Bars) -> None:
+    """Wait until every tweet has a verdict, or was set aside."""
+    seen, deadline, look_at = -1, time.monotonic() + _PATIENCE_SECONDS, 0.0
     while True:
         bars.update("verdicts", len(found.verdicts), max(found.delivered, len(found.verdicts)))
-        if len(found.verdicts) >= found.delivered:
-            return
         if len(found.verdicts) > seen:
             seen, deadline = len(found.verdicts), time.monotonic() + _PATIENCE_SECONDS
+            look_at = time.monotonic() + _QUIET_SECONDS
+        if len(found.verdicts) < found.delivered and time.monotonic() > look_at:
+            found.set_aside = set_aside(stage) - before
+            look_at = time.monotonic() + _QUIET_SECONDS
+        if len(found.verdicts) + found.set_aside.total() >= found.delivered:
+            return
         if time.monotonic() > deadline:
             raise LocalError(
                 f"{len(found.verdicts)} of {found.delivered} tweets from {source.name} have a verdict, and no more come"
@@ -240,4 +249,6 @@ def _show(display: Display, found: Read) -> None:
         ("Classes", ", ".join(classes) or "none"),
         ("Decisions", summary.decisions(found.decisions)),
     ]
+    if found.set_aside:
+        lines.append(("Set aside", ", ".join(f"{count} {reason}" for reason, count in found.set_aside.items())))
     summary.show_lines(display.console, lines)

@@ -97,6 +97,10 @@ class ServiceMetrics:
                 # Every record is read as soon as it has arrived.
                 yield Datum(KINESIS, "IncomingRecords", stream, now.records - before.records)
                 yield Datum(KINESIS, "IncomingBytes", stream, now.bytes - before.bytes, "Bytes")
+            kept = now.discarded - now.undelivered - (before.discarded - before.undelivered)
+            if kept > 0:
+                mapping = ("EventSourceMappingUUID", poller.mapping.uuid)
+                yield Datum(LAMBDA, "OnFailureDestinationDeliveredEventCount", mapping, kept)
             if now.undelivered > before.undelivered:
                 function = ("FunctionName", poller.mapping.function_name)
                 yield Datum(LAMBDA, "DestinationDeliveryFailures", function, now.undelivered - before.undelivered)
