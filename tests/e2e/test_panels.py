@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -57,7 +58,13 @@ class Day(Stage):
         wait_for(lambda: self.metric("DuplicatesSkipped") > 0, "a repeated verdict to be left alone")
 
     def park_a_verdict(self) -> None:
+        before = self.metric("RecordsParked")
         self.put("tweet_classification", [Outgoing("bad", b"not a verdict")])
+        wait_for(lambda: self.metric("RecordsParked") > before, "a verdict to be parked")
+
+    def stop_measuring(self) -> None:
+        """Let everything that was measured arrive."""
+        time.sleep(3.0)
 
     def use_up_the_quota(self) -> None:
         self.configure("warn", DAILY_WARNING_QUOTA="0")
@@ -80,6 +87,13 @@ class Day(Stage):
         self.send("after")
         wait_for(lambda: self.metric("ChampionMissing") > 0, "a batch to be turned back")
         wait_for(lambda: self.local.poller("classify").counts.discarded > 0, "a batch to be given up")
+
+    def break_the_warner(self) -> None:
+        """Deploy a warner that cannot start, until a verdict is given up."""
+        self.configure("warn", DAILY_WARNING_QUOTA="none")
+        self._put_verdict("given-up", lambda tweet: f"{tweet}-given-up")
+        wait_for(lambda: self.local.poller("warn").counts.discarded > 0, "a verdict to be given up")
+        self.configure("warn", DAILY_WARNING_QUOTA="1")
 
     def _put_verdict(self, key: str, renamed: Callable[[str], str]) -> None:
         wait_for(lambda: bool(self.verdicts()), "verdicts")
@@ -115,9 +129,10 @@ def bad_day(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Day:
     read_bluesky(demo)
     day.use_up_the_quota()
     day.lose_the_champion()
+    day.break_the_warner()
     day.park_a_verdict()  # last: whoever reads the stream of verdicts stumbles over it
     wait_for(day.at_rest, "the stage to come to rest")
-    wait_for(lambda: day.metric("WithdrawalsAnnounced") > 0, "the last metrics")
+    day.stop_measuring()
     return day
 
 
