@@ -8,6 +8,11 @@ SHELL := bash
 STAGE ?= dev
 DATA ?= sample/tweets.csv
 TWEETS ?=
+SOURCE ?=
+FILE ?=
+BUDGET ?=
+DEMO = --data "$(DATA)" $(if $(TWEETS),--tweets $(TWEETS)) $(if $(SOURCE),--source $(SOURCE)) \
+	$(if $(FILE),--file "$(FILE)") $(if $(BUDGET),--budget $(BUDGET))
 OUT ?= out/model
 STACK ?=
 STACKS = $(if $(STACK),cyberbullying-$(STAGE)-$(STACK),--all)
@@ -21,11 +26,11 @@ help: ## Show this list
 setup: ## Build the environments inside the checkout (every other target does this first)
 	@scripts/setup.sh
 
-demo: setup ## Run the whole loop on this machine, then stop it (DATA=file.csv TWEETS=5000)
-	@$(PY) -m local demo --data "$(DATA)" $(if $(TWEETS),--tweets $(TWEETS))
+demo: setup ## Run the whole loop on this machine, then stop it (DATA=file.csv TWEETS=5000 SOURCE=bluesky)
+	@$(PY) -m local demo $(DEMO)
 
 up: setup ## The same, and keep it running
-	@$(PY) -m local up --data "$(DATA)" $(if $(TWEETS),--tweets $(TWEETS))
+	@$(PY) -m local up $(DEMO)
 
 status: setup ## Say what is running
 	@$(PY) -m local status || [ $$? -eq 3 ]  # 3: nothing runs, which is an answer and not a failure

@@ -25,8 +25,8 @@ from benchmarks.results import Results
 from benchmarks.sides import OURS
 from local import paths
 from moderation.errors import BadArtefactError
+from training_jobs.entrypoint import INTERRUPTED
 from training_jobs.errors import JobError
-from training_jobs.local_run import INTERRUPTED
 
 FAILURES: Final = (
     BadArtefactError,

@@ -169,6 +169,7 @@ class MonitoringSettings:
         label_hours: how far back verdicts are looked up for labels, which come late.
         minimum_verdicts: below which a report says 'not enough data'.
         minimum_labels: the same for quality.
+        minimum_class_labels: the same for the quality of one class.
         instance: of the processing job. A report takes 0.4 GB.
         archive_days: how long tweets and verdicts are kept in the archive.
         report_days: how long reports are kept.
@@ -185,6 +186,7 @@ class MonitoringSettings:
     label_hours: float = 168.0
     minimum_verdicts: int = 500
     minimum_labels: int = 200
+    minimum_class_labels: int = 30
     instance: str = "ml.t3.medium"
     archive_days: int = 30
     report_days: int = 400
@@ -426,8 +428,10 @@ STAGES: Final[dict[str, StageConfig]] = {
                 # A demonstration lasts minutes and must not see the one before it.
                 window_hours=1.0,
                 label_hours=1.0,
-                minimum_verdicts=100,
+                # The sample's validation data are some ninety tweets.
+                minimum_verdicts=50,
                 minimum_labels=50,
+                minimum_class_labels=8,
                 archive_days=7,
                 report_days=7,
                 cooldown_hours=1,

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from local import aws, background, paths, traces
+from local import aws, background, live, paths, traces
 from local.demo import run
 from local.display import Display
 from local.errors import LocalError, StoppedError
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     with background.only_one():
-        code = _watched(options, lambda _stage: None)
+        code = _watched(options, lambda _stage: None, lasting=False)
     if code == 0:
         print("Everything is stopped again. `make up` does the same and keeps it running, MLflow included.")
     return code
@@ -47,7 +47,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     """The process behind ``up``: the same as ``demo``, and then waits to be told to stop."""
     with background.only_one():
-        return _watched(options, lambda stage: background.serve(stage, options.ready))
+        return _watched(options, lambda stage: background.serve(stage, options.ready), lasting=True)
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -66,7 +66,7 @@ def _down(options: argparse.Namespace) -> int:
     return background.down(quiet=options.quiet)
 
 
-def _watched(options: argparse.Namespace, afterwards: Callable[[LocalStage], None]) -> int:
+def _watched(options: argparse.Namespace, afterwards: Callable[[LocalStage], None], *, lasting: bool) -> int:
     """Do the work in a thread, while this one waits for its end or for a signal, and clears up after either.
 
     Signals only ever set an event, so nothing is interrupted half-way: the supervisor is closed, which ends every
@@ -85,7 +85,15 @@ def _watched(options: argparse.Namespace, afterwards: Callable[[LocalStage], Non
 
         def work() -> None:
             try:
-                stage = run(supervisor, display, options.data, options.tweets, _ports(options))
+                stage = run(
+                    supervisor,
+                    display,
+                    options.data,
+                    options.tweets,
+                    _ports(options),
+                    source=_source(options),
+                    lasting=lasting,
+                )
                 afterwards(stage)
                 stage.stop()
             except BaseException as error:
@@ -139,6 +147,10 @@ def _isolate() -> None:
     logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
+def _source(options: argparse.Namespace) -> live.Source | None:
+    return live.Source(options.source, options.file, options.budget) if options.source else None
+
+
 def _ports(options: argparse.Namespace) -> Ports:
     return Ports(emulator=options.emulator_port, mlflow=options.mlflow_port)
 
@@ -146,6 +158,9 @@ def _ports(options: argparse.Namespace) -> Ports:
 def _optional(options: argparse.Namespace) -> list[str]:
     pairs = [
         ("--tweets", options.tweets),
+        ("--source", options.source),
+        ("--file", options.file),
+        ("--budget", options.budget),
         ("--emulator-port", options.emulator_port),
         ("--mlflow-port", options.mlflow_port),
     ]
@@ -166,6 +181,9 @@ def _parser() -> argparse.ArgumentParser:
             "--data", type=Path, default=paths.ROOT / "sample" / "tweets.csv", help="labelled tweets (CSV)"
         )
         sub.add_argument("--tweets", type=int, help="how many tweets to hold out and replay")
+        sub.add_argument("--source", help=f"read real tweets, too: {', '.join(live.NAMES)}")
+        sub.add_argument("--file", type=Path, help="what --source replay reads (CSV or JSONL)")
+        sub.add_argument("--budget", type=float, default=0.0, help="most US dollars a day for a source of X")
         sub.add_argument("--emulator-port", type=int, default=0, help="of the AWS emulator (any free one)")
         sub.add_argument("--mlflow-port", type=int, default=0, help="of the MLflow server (any free one)")
         sub.add_argument("--ready", type=int, default=-1, help=argparse.SUPPRESS)

@@ -25,10 +25,11 @@ _FIELD_LIMIT: Final = 1 << 20
 
 @dataclass(frozen=True)
 class Row:
-    """One labelled tweet."""
+    """One labelled tweet; ``lang`` where its source names its language."""
 
     text: str
     label: Label
+    lang: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The whole loop in one go: start, deploy, train, promote, send a canary, replay, sum up."""
+"""The whole loop in one go: start, deploy, train, promote, send a canary, replay, sum up, and let tweets drift."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import time
 from pathlib import Path
 from typing import Final
 
-from local import canary, dataset, deploy, paths, summary
+from local import canary, dataset, deploy, live, paths, summary
 from local.display import Display
+from local.drift import drift
 from local.errors import LocalError
 from local.processes import Supervisor
-from local.replay import replay
+from local.replay import bad_records, replay
 from local.retrain import retrain
 from local.stage import LocalStage, Ports
+from monitoring.pages import REPORT_PAGE
 
 _SAMPLE: Final = paths.ROOT / "sample"
 
@@ -28,7 +30,16 @@ def check_tools() -> None:
         raise LocalError("; ".join(missing))
 
 
-def run(supervisor: Supervisor, display: Display, data: Path, tweets: int | None, ports: Ports) -> LocalStage:
+def run(
+    supervisor: Supervisor,
+    display: Display,
+    data: Path,
+    tweets: int | None,
+    ports: Ports,
+    *,
+    source: live.Source | None = None,
+    lasting: bool = False,
+) -> LocalStage:
     """Do all of it. The stage runs on until its supervisor is closed.
 
     Args:
@@ -37,12 +48,16 @@ def run(supervisor: Supervisor, display: Display, data: Path, tweets: int | None
         data: a CSV file of labelled tweets.
         tweets: how many to hold out and replay, None for a default.
         ports: to listen on.
+        source: of real tweets, None without one.
+        lasting: whether the stage is to run on: then the retraining that drift starts is let run.
 
     Raises:
         LocalError: something did not work; the message says what.
         StoppedError: the supervisor was closed meanwhile.
     """
     check_tools()
+    if source is not None:
+        live.check(source)
     started = time.monotonic()
     split = dataset.split(dataset.read(data), tweets)
     stage = LocalStage(supervisor, ports)
@@ -66,7 +81,7 @@ def run(supervisor: Supervisor, display: Display, data: Path, tweets: int | None
 
     display.title(f"Replaying {len(split.held_out):,} held-out tweets")
     with display.bars().showing() as bars:
-        outcome = replay(stage, split.held_out, bars.update)
+        outcome = replay(stage, split.held_out, bars.update, bad=bad_records())
 
     display.title("Summary")
     summary.show(
@@ -75,6 +90,10 @@ def run(supervisor: Supervisor, display: Display, data: Path, tweets: int | None
         data_name=_data_name(data),
         version=champion.pointer.version,
     )
+    if source is not None:
+        live.read(stage, display, source)
+    drift(stage, display, lasting=lasting)
+
     display.say("")
     summary.show_lines(display.console, where_to_look(stage))
     display.say(f"\nDone in {time.monotonic() - started:.0f} s.")
@@ -86,6 +105,7 @@ def where_to_look(stage: LocalStage) -> list[tuple[str, str]]:
     return [
         ("MLflow", f"{stage.mlflow} (runs and models: {paths.MLFLOW})"),
         ("AWS endpoint", stage.endpoint),
+        ("Drift report", str(paths.REPORT / REPORT_PAGE)),
         ("Logs", str(paths.LOGS)),
         ("Traces", "python -m local traces"),
         ("Data", f"s3://{stage.bucket('data')}/labelled/"),

@@ -10,6 +10,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 
 HOME: Final = ROOT / ".local"
 LOGS: Final = HOME / "logs"
+REPORT: Final = HOME / "report"
 MLFLOW: Final = HOME / "mlflow"
 SYNTH: Final = HOME / "synth"
 STATE: Final = HOME / "stage.json"

@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cdk_app.stages import TWEET_CLASSIFICATION, TWEET_EVENTS
+from cdk_app.stages import TWEET_EVENTS
 from local import paths
 from local.dataset import Row
 from local.errors import LocalError
 from local.stage import LocalStage
-from moderation.errors import PoisonRecordError
+from local.verdicts import VerdictWatcher
 from moderation.labels import Label
-from moderation.messages import Decision, Tweet, TweetEvent, decode_classification_event, encode, timestamp
+from moderation.messages import ClassificationEvent, Decision, Tweet, TweetEvent, encode, timestamp
 
 MAX_RECORDS: Final = 500
 """Records of one PutRecords call (Kinesis API reference)."""
@@ -34,7 +34,6 @@ _PATIENCE_SECONDS: Final = 60.0
 """How long nothing may happen before the replay gives up."""
 
 _TRIES: Final = 8
-_READ_LIMIT: Final = 2_000
 _POLL_SECONDS: Final = 0.1
 
 Report = Callable[[str, int, int], None]
@@ -85,6 +84,24 @@ class Outcome:
     duplicates: int = 0
     bad: int = 0
 
+    def take(self, event: ClassificationEvent, at: float) -> None:
+        """Note a verdict; one on a tweet of somebody else's is none of this replay."""
+        prediction = event.prediction
+        if prediction.tweet_id not in self.labels:
+            return
+        if prediction.tweet_id in self.verdicts:
+            self.duplicates += 1
+            return
+        self.verdicts[prediction.tweet_id] = Verdict(prediction.classification, prediction.decision, event.version, at)
+
+
+@dataclass(frozen=True)
+class Before:
+    """What there was before a replay: records set aside by reason, and verdicts that were acted on."""
+
+    set_aside: Counter[str]
+    acted_on: int
+
 
 def bad_records() -> list[Outgoing]:
     """Records that the classifier must set aside, one for each usual fault."""
@@ -96,15 +113,25 @@ def bad_records() -> list[Outgoing]:
     ]
 
 
-def replay(stage: LocalStage, rows: Sequence[Row], report: Report) -> Outcome:
-    """Send tweets and a few bad records through the stage, and wait for all that follows from them.
+def replay(
+    stage: LocalStage, rows: Sequence[Row], report: Report, *, source: str = SOURCE, bad: Sequence[Outgoing] = ()
+) -> Outcome:
+    """Send tweets through the stage, and wait for all that follows from them.
+
+    Args:
+        stage: that runs and has a champion.
+        rows: the tweets.
+        report: is told how far it is.
+        source: where the tweets are said to come from.
+        bad: records to be sent among them that are not to the contract.
 
     Raises:
         LocalError: not everything arrived in time; the message says what is missing and where to look.
         StoppedError: the stage is being stopped.
     """
-    outcome = Outcome(bad=len(bad_records()))
-    run = f"{int(time.time()):x}"
+    outcome = Outcome(bad=len(bad))
+    before = Before(set_aside(stage), stage.poller("warn").done)
+    run = f"{source}-{int(time.time()):x}"
     records = []
     for number, row in enumerate(rows):
         tweet_id = f"{run}-{number}"
@@ -114,19 +141,20 @@ def replay(stage: LocalStage, rows: Sequence[Row], report: Report) -> Outcome:
             tweet=Tweet(tweet_text=row.text),
             author_id=f"author-{number % _AUTHORS}",
             created_at=timestamp(),
-            source=SOURCE,
+            lang=row.lang,
+            source=source,
         )
         records.append(Outgoing(tweet_id, encode(event)))
     middle = len(records) // 2
-    records[middle:middle] = bad_records()
-    watcher = _VerdictWatcher(stage, outcome)
+    records[middle:middle] = bad
+    watcher = VerdictWatcher(stage, outcome.take)
     watcher.start()
     try:
         sender = threading.Thread(target=_send, args=(stage, records, outcome), name="replay", daemon=True)
         sender.start()
-        _wait_for_verdicts(stage, outcome, watcher, len(rows), report)
+        _wait_for_verdicts(stage, outcome, before, watcher, report)
         sender.join()
-        _wait_for_effects(stage, outcome, report)
+        _wait_for_effects(stage, outcome, before, report)
     finally:
         watcher.stop()
     return outcome
@@ -179,8 +207,9 @@ def _send(stage: LocalStage, records: Sequence[Outgoing], outcome: Outcome) -> N
 
 
 def _wait_for_verdicts(
-    stage: LocalStage, outcome: Outcome, watcher: _VerdictWatcher, wanted: int, report: Report
+    stage: LocalStage, outcome: Outcome, before: Before, watcher: VerdictWatcher, report: Report
 ) -> None:
+    wanted = len(outcome.labels)
     seen, deadline = 0, time.monotonic() + _PATIENCE_SECONDS
     while True:
         report("put", sum(key in outcome.labels for key in list(outcome.put_at)), wanted)
@@ -188,7 +217,7 @@ def _wait_for_verdicts(
         if len(outcome.verdicts) >= wanted:
             return
         if not watcher.progressing:
-            outcome.set_aside = set_aside(stage)
+            outcome.set_aside = set_aside(stage) - before.set_aside
             if sum(outcome.set_aside.values()) - outcome.bad >= wanted - len(outcome.verdicts):
                 return  # what was given up will get no verdict; the summary says so
         if len(outcome.verdicts) > seen:
@@ -207,19 +236,20 @@ def _why_nothing_comes(stage: LocalStage, missing: int) -> str:
     )
 
 
-def _wait_for_effects(stage: LocalStage, outcome: Outcome, report: Report) -> None:
+def _wait_for_effects(stage: LocalStage, outcome: Outcome, before: Before, report: Report) -> None:
     """Wait for the warnings of what was flagged, and for the bad records to be set aside."""
     flagged = sum(verdict.decision is Decision.FLAG for verdict in outcome.verdicts.values())
     warner = stage.poller("warn")
     done, deadline = 0, time.monotonic() + _PATIENCE_SECONDS
     while True:
         # The table is read once the warner has nothing more to do: a scan costs the emulator more than a warning.
-        report("acted on", min(warner.done, len(outcome.verdicts)), len(outcome.verdicts))
-        if warner.done > done:
-            done, deadline = warner.done, time.monotonic() + _PATIENCE_SECONDS
-        if warner.done >= len(outcome.verdicts):
+        acted_on = warner.done - before.acted_on
+        report("acted on", min(acted_on, len(outcome.verdicts)), len(outcome.verdicts))
+        if acted_on > done:
+            done, deadline = acted_on, time.monotonic() + _PATIENCE_SECONDS
+        if acted_on >= len(outcome.verdicts):
             _read_warnings(stage, outcome)
-            outcome.set_aside = set_aside(stage)
+            outcome.set_aside = set_aside(stage) - before.set_aside
             missing = flagged - len(outcome.warned_at) - outcome.held
             if missing <= 0 and sum(outcome.set_aside.values()) >= outcome.bad:
                 return
@@ -261,66 +291,3 @@ def set_aside(stage: LocalStage) -> Counter[str]:
 
 def _seconds(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
-
-
-class _VerdictWatcher(threading.Thread):
-    """Reads every shard of ``tweet_classification`` from its beginning."""
-
-    def __init__(self, stage: LocalStage, outcome: Outcome) -> None:
-        super().__init__(name="verdict-watcher", daemon=True)
-        self._kinesis = stage.clients["kinesis"]
-        self._stream = stage.config.physical(TWEET_CLASSIFICATION)
-        self._outcome = outcome
-        self._stopping = threading.Event()
-        self._last = time.monotonic()
-
-    @property
-    def progressing(self) -> bool:
-        """Whether a verdict came in the last two seconds."""
-        return time.monotonic() - self._last < 2.0  # noqa: PLR2004 - as the docstring says
-
-    def stop(self) -> None:
-        """Read no more."""
-        self._stopping.set()
-
-    def run(self) -> None:
-        shards = [shard["ShardId"] for shard in self._kinesis.list_shards(StreamName=self._stream)["Shards"]]
-        iterators = {
-            shard: self._kinesis.get_shard_iterator(
-                StreamName=self._stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            for shard in shards
-        }
-        try:
-            while not self._stopping.is_set():
-                read = 0
-                for shard, iterator in iterators.items():
-                    answer = self._kinesis.get_records(ShardIterator=iterator, Limit=_READ_LIMIT)
-                    iterators[shard] = answer["NextShardIterator"]
-                    read += len(answer["Records"])
-                    if answer["Records"]:
-                        self._last = time.monotonic()
-                    for record in answer["Records"]:
-                        self._take(record)
-                if not read:
-                    self._stopping.wait(_POLL_SECONDS)
-        except (ClientError, BotoCoreError):
-            return  # the emulator is gone: so is the need to read
-
-    def _take(self, record: dict[str, Any]) -> None:
-        try:
-            event = decode_classification_event(record["Data"])
-        except PoisonRecordError:
-            return
-        tweet_id = event.prediction.tweet_id
-        if tweet_id not in self._outcome.labels:
-            return
-        if tweet_id in self._outcome.verdicts:
-            self._outcome.duplicates += 1
-            return
-        self._outcome.verdicts[tweet_id] = Verdict(
-            event.prediction.classification,
-            event.prediction.decision,
-            event.version,
-            record["ApproximateArrivalTimestamp"].timestamp(),
-        )

@@ -15,6 +15,7 @@ from typing import Any
 
 from cdk_app.stages import FUNCTIONS, StageConfig, stage_config
 from local import aws, deploy, emulator, mlflow_server, paths
+from local.alarm_events import AlarmEvents
 from local.aws import Clients
 from local.display import Steps
 from local.errors import LocalError
@@ -27,6 +28,7 @@ from local.poller.destination import BucketDestination, Destination, QueueDestin
 from local.poller.records import Mapping, read_mapping
 from local.poller.runner import MappingPoller
 from local.processes import Supervisor
+from local.service_metrics import ServiceMetrics
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ class LocalStage:
         self._telemetry: Telemetry | None = None
         self._host: LambdaHost | None = None
         self._jobs: JobRunner | None = None
+        self._alarm_events: AlarmEvents | None = None
+        self._metrics: ServiceMetrics | None = None
 
     @property
     def account(self) -> str:
@@ -84,6 +88,10 @@ class LocalStage:
     def bucket(self, thing: str) -> str:
         """The name of one of the stage's buckets."""
         return self.config.bucket(thing, self.account)
+
+    def machine(self, thing: str) -> str:
+        """The ARN of one of the stage's state machines."""
+        return f"arn:aws:states:{aws.REGION}:{self.account}:stateMachine:{self.config.physical(thing)}"
 
     def poller(self, function: str) -> MappingPoller:
         """The poller that calls a function.
@@ -122,6 +130,23 @@ class LocalStage:
                 self.supervisor.close()
                 raise
 
+    @property
+    def jobs(self) -> JobRunner:
+        """The runner of jobs.
+
+        Raises:
+            LocalError: the stage was started without training.
+        """
+        if self._jobs is None:
+            raise LocalError("the local stage runs no jobs")
+        return self._jobs
+
+    def take_line(self, program: str, line: str) -> None:
+        """Take a line that a program beside the functions wrote: into its log, and its metrics to CloudWatch."""
+        if self._telemetry is None:
+            raise LocalError("the local stage is not started")
+        self._telemetry.line(program, "", "", line)
+
     def warm(self) -> None:
         """Start one environment of each function ahead of the first event."""
         self.host.warm([poller.mapping.function_arn for poller in self.pollers])
@@ -130,6 +155,10 @@ class LocalStage:
         """Stop politely: pollers finish what they are at, logs are written. The supervisor does the rest."""
         if self._jobs is not None:
             self._jobs.stop()
+        if self._alarm_events is not None:
+            self._alarm_events.stop()
+        if self._metrics is not None:
+            self._metrics.stop()
         threads = [threading.Thread(target=poller.stop, daemon=True) for poller in self.pollers]
         for thread in threads:
             thread.start()
@@ -177,6 +206,9 @@ class LocalStage:
         """Let the functions and the pollers loose on what is deployed."""
         self._telemetry = Telemetry(self.clients, paths.LOGS)
         self.host.connect(self.clients, self._telemetry)
+        self._metrics = ServiceMetrics(
+            self.clients, [self.machine(thing) for thing in ("retrain", "drift_report", "drift_response")]
+        )
         checkpoints = Checkpoints(self.supervisor.folder / "checkpoints.json")
         for described in self.clients["lambda"].list_event_source_mappings()["EventSourceMappings"]:
             if ":kinesis:" not in described["EventSourceArn"]:
@@ -185,13 +217,17 @@ class LocalStage:
             poller = MappingPoller(
                 mapping,
                 kinesis=self.clients["kinesis"],
-                invoker=self.host,
+                invoker=self._metrics.metered(self.host, mapping.function_name),
                 destination=self._destination(mapping),
                 checkpoints=checkpoints,
                 observe_age=partial(self._telemetry.iterator_age, mapping.function_name),
             )
             self.pollers.append(poller)
+            self._metrics.watch(poller)
             poller.start()
+        self._metrics.start()
+        self._alarm_events = AlarmEvents(self.clients)
+        self._alarm_events.start()
 
     def _read_mapping(self, described: dict[str, Any]) -> Mapping:
         name = described["EventSourceArn"].rsplit("/", 1)[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -92,12 +92,11 @@ def show(console: Console, outcome: Outcome, *, data_name: str, version: str) ->
     _show_classes(console, outcome)
     pairs = [(outcome.labels[tweet], verdict.label) for tweet, verdict in outcome.verdicts.items()]
     agreed, fast = agreement(pairs), speed(outcome)
-    decisions = Counter(verdict.decision for verdict in outcome.verdicts.values())
     lines = [
         ("Data", data_name),
         ("Champion", f"version {version}, on {len(pairs)} tweets that its training never saw"),
         ("Agreement with labels", f"accuracy {agreed.accuracy:.3f}, macro-F1 {agreed.macro_f1:.3f}"),
-        ("Decisions", ", ".join(f"{decisions[one]} {name}" for one, name in _DECISIONS)),
+        ("Decisions", decisions(verdict.decision for verdict in outcome.verdicts.values())),
         ("Warnings", f"{len(outcome.warned_at)} written, {outcome.held} held by the daily quota"),
         ("Set aside", _reasons(outcome)),
         ("Speed", f"{fast.tweets_per_second:,.0f} tweets/s ({len(pairs):,} in {fast.seconds:.1f} s)"),
@@ -111,6 +110,12 @@ def show(console: Console, outcome: Outcome, *, data_name: str, version: str) ->
     if missing:
         lines.append(("Without a verdict", f"{missing} tweets"))
     show_lines(console, lines)
+
+
+def decisions(made: Iterable[Decision] | Mapping[Decision, int]) -> str:
+    """Decisions, or counts of them, in words."""
+    counts = Counter(made)
+    return ", ".join(f"{counts[one]} {name}" for one, name in _DECISIONS)
 
 
 def show_lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:

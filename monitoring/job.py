@@ -73,10 +73,11 @@ def run(
     """Make the report, write it and publish it.
 
     Raises:
+        SettingsError: the window makes no sense.
         BadArtefactError: the pointer or the reference is damaged.
         botocore.exceptions.ClientError: AWS refused something.
     """
-    end = now or datetime.now(UTC)
+    end, hours = settings.window(now or datetime.now(UTC))
     champion = _champion(settings, clients)
     progress(f"champion: version {champion.version}" if champion else "no champion yet")
     reference = _reference(clients, champion) if champion else None
@@ -85,11 +86,15 @@ def run(
         S3Store(clients.s3, settings.archive_bucket, settings.archive_prefix),
         S3Store(clients.s3, settings.archive_bucket, settings.labels_prefix),
         end=end,
-        hours=settings.window_hours,
+        hours=hours,
         label_hours=settings.label_hours,
     )
     progress(f"{current.verdicts} verdicts in the window, {len(current.labelled)} labels")
-    limits = Limits(verdicts=settings.minimum_verdicts, labels=settings.minimum_labels)
+    limits = Limits(
+        verdicts=settings.minimum_verdicts,
+        labels=settings.minimum_labels,
+        class_labels=settings.minimum_class_labels,
+    )
     report = make_report(current, reference, limits, progress=progress)
     if champion and champion.version.isdecimal():
         report.add(names.CHAMPION_VERSION, float(champion.version))

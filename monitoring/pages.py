@@ -185,8 +185,9 @@ def _quality(report: Report) -> Iterator[str]:
 
 
 def _words(name: str) -> str:
-    """A metric's name as words: ``TextDrift`` is 'Text drift'."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: f" {match.group(1).lower()}", name)
+    """A metric's name as words: ``TextDrift`` is 'Text drift', ``MacroF1Drop`` 'Macro-F1 drop'."""
+    words = re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: f" {match.group(1).lower()}", name)
+    return words.replace(" f1", "-F1")
 
 
 def _number(value: float | None) -> str:
@@ -194,4 +195,4 @@ def _number(value: float | None) -> str:
 
 
 def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="minutes")
+    return None if moment is None else moment.isoformat(timespec="seconds")

@@ -30,6 +30,7 @@ CHAMPION_REFRESH_SECONDS = 60
 OWN_ALARMS: tuple[tuple[Kind, metric_names.Metric, int], ...] = (
     (kinds.CHAMPION_REJECTED, metric_names.CHAMPION_REJECTED, 1),
     (kinds.CHAMPION_MISSING, metric_names.CHAMPION_MISSING, 1),
+    (kinds.CHAMPION_UNREACHABLE, metric_names.CHAMPION_UNREACHABLE, 3),
     (kinds.VERDICTS_FAILED, metric_names.VERDICTS_FAILED, 1),
     (kinds.WARNINGS_HELD, metric_names.WARNINGS_HELD, 1),
     (kinds.SINK_FAILED, metric_names.SINK_FAILED, 5),

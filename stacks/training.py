@@ -23,6 +23,7 @@ from stacks.constructs.retrain_definition import retrain_definition
 from stacks.constructs.retrain_jobs import Jobs, Launcher, QueueLauncher, SageMakerLauncher
 from stacks.storage import StorageStack
 from stacks.tracking import TrackingStack
+from training_jobs.metric_names import NAMESPACE
 
 
 class TrainingStack(Stack):
@@ -102,10 +103,18 @@ class TrainingStack(Stack):
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=[self._storage.key.key_arn],
             ),
+            iam.PolicyStatement(
+                sid="PublishFigures",
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
+            ),
         ):
             role.add_to_policy(statement)
         acknowledge(
-            role, "Tracing and log delivery know no resources to restrict them to", "AwsSolutions-IAM5[Resource::*]"
+            role,
+            "Tracing, log delivery and metrics know no resources to restrict them to",
+            "AwsSolutions-IAM5[Resource::*]",
         )
         return role
 

@@ -23,6 +23,8 @@ _FIGURES: Final = {
     "rows": "rows",
     "passed": "passed",
     "version": "version",
+    "drifted_share": "signals drifted",
+    "macro_f1_drop": "macro-F1 lost",
 }
 _MAX_EXIT_MESSAGE: Final = 1_024
 _MAX_FAILURE: Final = 1_024

@@ -27,6 +27,8 @@ TASK_FAILED: Final = "States.TaskFailed"
 
 _NOBODY_WAITS: Final = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
 _WAIT_SECONDS: Final = 2
+_HELD_SECONDS: Final = 2
+"""How long a job that is held back is out of sight."""
 _MAX_CAUSE: Final = 32_768
 
 
@@ -85,6 +87,7 @@ class JobRunner:
         self._surroundings = surroundings
         self._observe = observe or (lambda _event: None)
         self._stopping = threading.Event()
+        self._only = ""
         self._threads = [
             threading.Thread(target=self._serve, name=f"job-runner-{number}", daemon=True)
             for number in range(at_a_time)
@@ -94,6 +97,10 @@ class JobRunner:
         """Begin to take jobs, and return."""
         for thread in self._threads:
             thread.start()
+
+    def take_only(self, prefix: str) -> None:
+        """From now on take only jobs whose names begin with a prefix; others stay in the queue. Empty for any."""
+        self._only = prefix
 
     def stop(self) -> None:
         """Take no more jobs. Those under way end when their supervisor is closed."""
@@ -106,7 +113,10 @@ class JobRunner:
                     QueueUrl=self._queue_url, MaxNumberOfMessages=1, WaitTimeSeconds=_WAIT_SECONDS
                 )
                 for message in answer.get("Messages", []):
-                    self.handle(message)
+                    if _name_of(json.loads(message["Body"])).startswith(self._only):
+                        self.handle(message)
+                    else:
+                        self._give_back(message)
             except StoppedError:
                 return
             except (ClientError, BotoCoreError) as error:
@@ -139,9 +149,13 @@ class JobRunner:
             self._answer(lambda: self._states.send_task_success(taskToken=body["task_token"], output=encode(described)))
         self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
 
+    def _give_back(self, message: Mapping[str, Any]) -> None:
+        self._sqs.change_message_visibility(
+            QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=_HELD_SECONDS
+        )
+
     def _fail(self, body: Mapping[str, Any], reason: str) -> None:
-        request = body.get("request") or {}
-        name = request.get("TrainingJobName") or request.get("ProcessingJobName") or "a job"
+        name = _name_of(body) or "a job"
         _log.warning("%s failed: %s", name, reason)
         self._observe(JobEvent(name, name, Happened.FAILED, reason))
         self._answer(
@@ -158,3 +172,9 @@ class JobRunner:
             if error.response["Error"]["Code"] not in _NOBODY_WAITS:
                 raise
             _log.warning("nobody waits for a job any more: %s", error.response["Error"]["Code"])
+
+
+def _name_of(body: Mapping[str, Any]) -> str:
+    """The name of the job in a message; empty if it has none."""
+    request = body.get("request") or {}
+    return str(request.get("TrainingJobName") or request.get("ProcessingJobName") or "")

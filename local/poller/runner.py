@@ -59,6 +59,7 @@ class Counts:
     """What a mapping has done so far."""
 
     records: int = 0
+    bytes: int = 0
     invocations: int = 0
     failed_invocations: int = 0
     discarded: int = 0
@@ -236,6 +237,7 @@ class _ShardWorker(threading.Thread):
         self._last_read = records[-1].sequence
         with self._changed:
             self._context.counts.records += len(records)
+            self._context.counts.bytes += sum(len(record.data) for record in records)
             self._state.accept(records, time.time())
 
     def _new_iterator(self) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from monitoring import metric_names as names
-from monitoring.dashboards.sources import archive, report, retrain
+from monitoring.dashboards.sources import archive, challenger, report, retrain
 from monitoring.dashboards.spec import Board, Panel, Row, Unit
+from training_jobs import metric_names as training
 
 ARCHIVE_LIMIT: Final = 1800
 """Seconds; a test holds it to the alarm."""
@@ -89,11 +90,28 @@ _QUALITY: Final = Row(
 _VERSIONS: Final = Row(
     "Versions and retraining",
     (
-        _of(
-            names.CHAMPION_VERSION,
-            "Champion version",
-            "The version that the champion pointer names; it falls when a promotion is rolled back.",
+        Panel(
+            "Champion and challenger",
+            "The version that the champion pointer names, and the one that the last retraining registered. The former "
+            "falls when a promotion is rolled back; a challenger that stays above it has not been promoted.",
+            (
+                report(names.CHAMPION_VERSION, label="champion"),
+                challenger(training.CHALLENGER_VERSION, label="challenger", key="b", statistic="Maximum"),
+            ),
             unit="version",
+        ),
+        Panel(
+            "Macro-F1 of the challengers",
+            "Of each model that a retraining has made, on its own validation data, promoted or not.",
+            (challenger(training.CHALLENGER_MACRO_F1, label="challenger"),),
+            unit="share",
+            period="day",
+        ),
+        Panel(
+            "Challengers that passed the gate",
+            "1 for each that did, 0 for each that did not: then the champion stays, and a notice says why.",
+            (challenger(training.CHALLENGER_PASSED, label="passed", statistic="Sum"),),
+            period="day",
         ),
         _of(
             names.VERSIONS_SERVING,

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from lambdas.common import metric_names as functions
 from monitoring import metric_names as monitoring
 from monitoring.dashboards.spec import RETRAIN, STAGE, Query
+from training_jobs import metric_names as training
 
 LAMBDA: Final = "AWS/Lambda"
 KINESIS: Final = "AWS/Kinesis"
@@ -85,6 +86,11 @@ def report(metric: monitoring.Metric, *, label: str = "", key: str = "a") -> Que
     """A metric of the drift report; of one with a further dimension, one series per value."""
     dimensions = {"service": monitoring.SERVICE, "stage": STAGE} | ({metric.by: "*"} if metric.by else {})
     return Query(key, monitoring.NAMESPACE, metric.name, dimensions, "Average", label)
+
+
+def challenger(metric: training.Metric, *, label: str, key: str = "a", statistic: str = "Average") -> Query:
+    """What a retraining says of the model that it has made."""
+    return function(metric, training.SERVICE, statistic, label=label, key=key)
 
 
 def aws_lambda(

@@ -83,6 +83,12 @@ CHAMPION_MISSING: Final = Kind(
     "There is no model to serve; batches are being turned back.",
     "Promote a model before the tweets leave the stream.",
 )
+CHAMPION_UNREACHABLE: Final = Kind(
+    "champion_unreachable",
+    "champion-unreachable",
+    "Classifiers cannot ask which model is the champion, or cannot fetch it; the one that they have keeps serving.",
+    "See which of the two is refused: the parameter, or the artefact's bucket.",
+)
 VERDICTS_FAILED: Final = Kind(
     "verdicts_failed",
     "verdicts-failed",

@@ -130,6 +130,9 @@ class DriftReport(Construct):
                 "LABEL_HOURS": f"{settings.label_hours:g}",
                 "MINIMUM_VERDICTS": str(settings.minimum_verdicts),
                 "MINIMUM_LABELS": str(settings.minimum_labels),
+                "MINIMUM_CLASS_LABELS": str(settings.minimum_class_labels),
+                # Who starts it by hand may name another window.
+                **{name.upper(): _given(name) for name in ("window_start", "window_end")},
                 "AWS_DEFAULT_REGION": self._stage.region,
             },
             "ProcessingResources": {
@@ -317,3 +320,8 @@ def run_by_schedule(scope: Construct, construct_id: str, *, stage: StageConfig, 
         ),
         target=scheduler.CfnSchedule.TargetProperty(arn=machine.state_machine_arn, role_arn=role.role_arn, input="{}"),
     )
+
+
+def _given(name: str) -> str:
+    """A field of the execution's input, or nothing."""
+    return f"{{% $exists($states.input.{name}) ? $string($states.input.{name}) : '' %}}"

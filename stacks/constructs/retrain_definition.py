@@ -1,15 +1,25 @@
 """The retrain state machine in the Amazon States Language: which job after which, and what one hands to the next.
 
-Prepare -> Candidates -> Choose -> Refit -> Evaluate -> Register -> Promote. A candidate that fails fails the retrain: a
+Prepare -> Candidates -> Choose -> Refit -> Evaluate -> Register -> Promote, with the challenger's figures published on
+the way. A candidate that fails fails the retrain: a
 choice among those that happened to survive would be no comparison. Whatever fails ends in a notice, and a model that
 does not pass the gate ends in another.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from stacks.constructs.retrain_jobs import MACRO_F1, SERVABLE, Jobs, Json, Launcher, jsonata
+from training_jobs.metric_names import (
+    CHALLENGER_MACRO_F1,
+    CHALLENGER_PASSED,
+    CHALLENGER_VERSION,
+    NAMESPACE,
+    SERVICE,
+    Metric,
+)
 
 CANDIDATES: Final = ("logistic_regression", "naive_bayes", "nearest_neighbours", "linear_svm", "stack")
 """What is fitted side by side; a test holds it to ``training_jobs.candidates``."""
@@ -149,8 +159,12 @@ def _release(jobs: Jobs, launcher: Launcher) -> Json:
             jobs,
             launcher.task(operation, evaluate),
             "Evaluate",
-            then="Passed?",
+            then="Publish the figures",
             assign={"evaluation": jsonata(_MESSAGE), "passed": jsonata(f"{_MESSAGE}.passed = true")},
+        ),
+        "Publish the figures": _publish(
+            {CHALLENGER_MACRO_F1: "$number($evaluation.macro_f1)", CHALLENGER_PASSED: "$passed ? 1 : 0"},
+            then="Passed?",
         ),
         "Passed?": {
             "Type": "Choice",
@@ -161,9 +175,10 @@ def _release(jobs: Jobs, launcher: Launcher) -> Json:
             jobs,
             launcher.task(operation, register),
             "Register",
-            then="Promote",
+            then="Publish the version",
             assign={"registered": jsonata(_MESSAGE)},
         ),
+        "Publish the version": _publish({CHALLENGER_VERSION: "$number($registered.version)"}, then="Promote"),
         "Promote": _job(
             jobs,
             launcher.task(operation, promote),
@@ -256,6 +271,24 @@ def _failure(step: str, error: str, cause: str) -> Json:
         "step": step,
         "error": jsonata(error),
         "cause": jsonata(f"$substring({cause}, 0, {LONGEST_CAUSE})"),
+    }
+
+
+def _publish(values: Mapping[Metric, str], *, then: str) -> Json:
+    """Numbers to CloudWatch. That they cannot be published must not change how the execution ends."""
+    dimensions = [{"Name": "service", "Value": SERVICE}, {"Name": "stage", "Value": "${Stage}"}]
+    data = [
+        {"MetricName": metric.name, "Dimensions": dimensions, "Value": jsonata(value), "Unit": metric.unit}
+        for metric, value in values.items()
+    ]
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:cloudwatch:putMetricData",
+        "Arguments": {"Namespace": NAMESPACE, "MetricData": data},
+        "TimeoutSeconds": 60,
+        "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 2, "BackoffRate": 2.0, "MaxAttempts": 2}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": then}],
+        "Next": then,
     }
 
 

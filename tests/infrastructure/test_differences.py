@@ -54,7 +54,7 @@ ALLOWED: Final = (
     ),
     (r"monitoring/CloudWatch::Dashboard/Dashboard/Properties/DashboardBody", "It names the stage and its alarms"),
     (
-        rf"{_REPORT}/Make the report/Arguments/Environment/(LABEL_HOURS|MINIMUM_LABELS|MINIMUM_VERDICTS|WINDOW_HOURS)",
+        rf"{_REPORT}/Make the report/Arguments/Environment/((LABEL|WINDOW)_HOURS|MINIMUM_((CLASS_)?LABELS|VERDICTS))",
         "A demonstration has minutes of tweets, not days",
     ),
     (r"monitoring/StepFunctions::\w+/\w+/Properties/DefinitionString/States/Tell somebody/Arguments/Subject", "A name"),

@@ -33,7 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cdk_app": {"moderation", "stacks"},
 }
 NAMES_ONLY = {
-    "lambdas.common.metric_names", "monitoring.metric_names", "ingest.metric_names", "moderation.labels",
+    "lambdas.common.metric_names", "monitoring.metric_names", "ingest.metric_names",
+    "training_jobs.metric_names", "moderation.labels",
 }  # fmt: skip
 """Modules that hold nothing but the names on which two sides must agree; anybody may read them."""
 

@@ -71,6 +71,7 @@ class Queue:
     def __init__(self, *bodies: dict[str, Any]) -> None:
         self.waiting = [{"Body": json.dumps(body), "ReceiptHandle": str(n)} for n, body in enumerate(bodies)]
         self.deleted: list[str] = []
+        self.given_back: list[str] = []
         self._lock = threading.Lock()
 
     def receive_message(self, **_: Any) -> dict[str, Any]:
@@ -79,6 +80,11 @@ class Queue:
                 return {"Messages": [self.waiting.pop(0)]}
         time.sleep(0.01)
         return {}
+
+    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
+        assert QueueUrl == "queue"
+        assert VisibilityTimeout > 0
+        self.given_back.append(ReceiptHandle)
 
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: N803
         assert QueueUrl == "queue"
@@ -272,6 +278,23 @@ def test_jobs_run_side_by_side(supervisor: Supervisor, objects: Objects, tmp_pat
     assert {token for token, _ in tokens.successes} == {f"token-{n}" for n in range(4)}
     assert seen.count(JobEvent("job-0", "linear_svm", Happened.STARTED, one_of_many=True)) == 1
     assert seen.count(JobEvent("job-0", "linear_svm", Happened.COMPLETED, "macro-F1 0.750")) == 1
+
+
+def test_jobs_that_are_not_wanted_stay_in_the_queue(supervisor: Supervisor, objects: Objects, tmp_path: Path) -> None:
+    bodies = [{**training(TrainingJobName=name), "task_token": name} for name in ("retrain-1", "drift-1")]
+    queue, tokens = Queue(*bodies), Tokens()
+    surroundings = Surroundings(objects, supervisor, {}, tmp_path)
+    runner = JobRunner(sqs=queue, states=tokens, queue_url="queue", surroundings=surroundings)
+    runner.take_only("drift-")
+    runner.start()
+    deadline = time.monotonic() + 20
+    while not queue.deleted:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    runner.stop()
+    assert [token for token, _ in tokens.successes] == ["drift-1"]
+    assert queue.given_back == ["0"]
+    assert queue.deleted == ["1"]
 
 
 def test_the_last_value_of_a_metric_counts() -> None:

@@ -19,13 +19,15 @@ from monitoring.dashboards.__main__ import GENERATED, GRAFANA, NATIVE, generated
 from monitoring.dashboards.boards import BOARDS
 from monitoring.dashboards.operations_board import ITERATOR_AGE_LIMIT
 from monitoring.dashboards.spec import Board, Expression, Panel, Query
+from training_jobs import metric_names as retraining
 
 PANELS = [pytest.param(panel, id=f"{board.name}: {panel.title}") for board in BOARDS for panel in board.panels]
 QUERIES = [query for board in BOARDS for panel in board.panels for query in panel.queries]
-OWN: dict[str, functions.Metric | tweet_sources.Metric | watched.Metric]
+OWN: dict[str, functions.Metric | tweet_sources.Metric | watched.Metric | retraining.Metric]
 OWN = {metric.name: metric for metric in functions.METRICS}
 OWN |= {metric.name: metric for metric in tweet_sources.METRICS}
 OWN |= {metric.name: metric for metric in watched.METRICS}
+OWN |= {metric.name: metric for metric in retraining.METRICS}
 
 
 def grafana_panels() -> Iterator[dict[str, Any]]:
@@ -73,7 +75,10 @@ def test_every_drawn_metric_exists(query: Query) -> None:
         return
     assert query.namespace == functions.NAMESPACE == watched.NAMESPACE == tweet_sources.NAMESPACE
     metric = OWN[query.metric]
-    if not isinstance(metric, watched.Metric):
+    if isinstance(metric, retraining.Metric):
+        allowed = [set(metric.dimensions)]
+        assert query.dimensions["service"] == retraining.SERVICE
+    elif not isinstance(metric, watched.Metric):
         allowed = [set(metric.dimensions), {*functions.DIMENSIONS, metric.by}]
         assert query.dimensions["service"] in metric.services
     else:
@@ -88,6 +93,7 @@ def test_every_own_metric_is_drawn() -> None:
     emitted = {(metric.name, service) for metric in functions.METRICS for service in metric.services}
     emitted |= {(metric.name, tweet_sources.SERVICE) for metric in tweet_sources.METRICS}
     emitted |= {(metric.name, watched.SERVICE) for metric in watched.METRICS}
+    emitted |= {(metric.name, retraining.SERVICE) for metric in retraining.METRICS}
     assert emitted <= drawn
 
 

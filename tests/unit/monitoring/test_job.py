@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from moderation.champion import ChampionPointer, write_pointer
@@ -132,6 +133,34 @@ def test_settings_are_read_from_the_environment() -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(SettingsError):
         read_settings({"STAGE": "dev", "ARCHIVE_BUCKET": "b", "CHAMPION_PARAMETER": "/c"} | wrong)
+
+
+NEEDED = {"STAGE": "dev", "ARCHIVE_BUCKET": "b", "CHAMPION_PARAMETER": "/c"}
+
+
+@pytest.mark.parametrize(
+    ("given", "end", "hours"),
+    [
+        ({"WINDOW_START": "", "WINDOW_END": ""}, END, 24.0),
+        ({"WINDOW_START": "2026-11-23T09:30:00Z"}, END, 0.5),
+        ({"WINDOW_END": "2026-11-22T10:00:00"}, END - timedelta(days=1), 24.0),
+        ({"WINDOW_START": "2026-11-21T10:00:00Z", "WINDOW_END": "2026-11-22T10:00:00Z"}, END - timedelta(days=1), 24.0),
+    ],
+)
+def test_whoever_starts_it_by_hand_may_name_the_window(given: dict[str, str], end: datetime, hours: float) -> None:
+    assert read_settings(NEEDED | given).window(END) == (end, hours)
+
+
+@pytest.mark.parametrize("start", ["2026-11-23T10:00:00Z", "2026-11-24T00:00:00Z", "2026-10-01T00:00:00Z"])
+def test_a_window_that_makes_no_sense_is_refused(start: str) -> None:
+    with pytest.raises(SettingsError, match="window_start"):
+        read_settings(NEEDED | {"WINDOW_START": start}).window(END)
+
+
+def test_only_the_named_window_is_compared(tmp_path: Path) -> None:
+    given = clients(archive(), "none")
+    early = msgspec.structs.replace(SETTINGS, window_start=END - timedelta(minutes=10))
+    assert run(early, given, tmp_path, now=END).current.verdicts == 0
 
 
 def test_the_folder_is_sagemakers_unless_told_otherwise() -> None:

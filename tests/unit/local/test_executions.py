@@ -8,16 +8,16 @@ from typing import Any
 from rich.console import Console
 
 from local.display import Steps
+from local.executions import History
 from local.jobs.job import note_of
 from local.jobs.runner import Happened, JobEvent
-from local.retrain import _States
 
 
 def shown(*happenings: JobEvent | tuple[str, str]) -> list[str]:
     """The lines for what happened: events of jobs, and states that were entered or exited."""
     file = io.StringIO()
     with Steps(Console(file=file, width=200), live=False).showing() as steps:
-        states = _States(steps)
+        states = History(steps)
         events: list[dict[str, Any]] = []
         for happening in happenings:
             if isinstance(happening, JobEvent):
