@@ -30,7 +30,7 @@ from training_jobs.prepared import Summary
 from training_jobs.register import CARD_FILE
 from training_jobs.tracking import NullTracker
 from training_jobs.train import DEFAULT_SEED, TrainingSettings, train
-from training_jobs.trained import ARTEFACT_FOLDER, TrainingRecord
+from training_jobs.trained import ARTEFACT_FOLDER, BASELINE, TrainingRecord
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,6 +137,7 @@ class LocalRun:
         self._link(self._prepared(), inputs / "prepared")
         self._link(self._folders("refit").model, inputs / "model")
         self._link(self._folders(candidate).model, inputs / "candidate")
+        self._link(self._folders(BASELINE).model, inputs / "baseline")
         evaluation = evaluate(folders, self._tracker)
         self._done += 1
         self._say("done")
