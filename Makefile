@@ -2,13 +2,15 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo up status down data train test check format synth bench images deploy destroy diff comment-diff \
+.PHONY: help setup demo up status down data train recalibrate test check format synth bench images deploy destroy diff comment-diff \
 	stack-drift canary scan scan-images workflows requirements clean
 
 STAGE ?= dev
 DATA ?= sample/tweets.csv
 TWEETS ?=
 OUT ?= out/model
+MODEL ?= out/model
+LABELS ?=
 STACK ?=
 STACKS = $(if $(STACK),cyberbullying-$(STAGE)-$(STACK),--all)
 PULL_REQUEST ?=
@@ -42,6 +44,9 @@ data: setup ## Fetch the Kaggle data set into data/ (needs a network)
 
 train: setup ## Train on this machine, without AWS or MLflow (DATA=file.csv OUT=folder)
 	@$(PY) -m training_jobs.local_run --data "$(DATA)" --out "$(OUT)"
+
+recalibrate: setup ## Refit a model's calibration and thresholds to your own reviewed labels (MODEL=folder LABELS=file.csv OUT=folder)
+	@$(PY) -m training_jobs.recalibrate --model "$(MODEL)" --labels "$(LABELS)" --out "$(OUT)"
 
 test: setup ## Run all the tests, the files shared out between two processes
 	@$(PY) -m pytest -n 2 --dist loadfile

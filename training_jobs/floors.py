@@ -61,7 +61,7 @@ class Floor:
 _SPEED: Final = Floor(
     "tweets_per_second",
     1_000,
-    "a shard takes 1,000 records a second, and one function reads it; every recipe is more than twenty times as fast",
+    "a shard takes 1,000 records a second, and one function reads it; every recipe is more than ten times as fast",
 )
 
 _ANY_SIZE: Final = (
