@@ -59,8 +59,8 @@ def model_card(
         _behaviour(evaluation.behaviour) if evaluation.behaviour else "",
         _thresholds(manifest),
         _decisions(evaluation.behaviour.decisions) if evaluation.behaviour else "",
-        "## Gate\n" + "\n".join(f"- {check.name}: {check.detail}" for check in evaluation.checks),
         _LIMITS,
+        _gate(evaluation),
         _origin(manifest, environment),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -128,6 +128,13 @@ def _thresholds(manifest: Manifest) -> str:
     flag, refer = manifest.thresholds.flag, manifest.thresholds.refer
     each = ", ".join(f"{label.value} {flag[label]:.2f}/{refer[label]:.2f}" for label in HARMFUL)
     return f"## Thresholds\nFlag/refer from a probability of harm of: {each}. {manifest.thresholds_rule}"
+
+
+def _gate(evaluation: Evaluation) -> str:
+    """The checks; floors in one line, and all of it late in the card, as a registry cuts long descriptions off."""
+    floors = ", ".join(check.detail for check in evaluation.checks if check.name.startswith("floor "))
+    lines = [f"- {check.name}: {check.detail}" for check in evaluation.checks if not check.name.startswith("floor ")]
+    return "\n".join(["## Gate", *lines, f"- floors kept: {floors}"])
 
 
 def _baseline(beside: BesideBaseline) -> str:

@@ -28,7 +28,7 @@ from training_jobs.evaluation import figures
 from training_jobs.folders import Folders
 from training_jobs.folds import text_hashes
 from training_jobs.gate import Champion, Evaluation, judge
-from training_jobs.measures import Measures, measure
+from training_jobs.measures import Difference, Measures, measure
 from training_jobs.prepared import Prepared, read_prepared
 from training_jobs.tracking import TWIN_FOLDER, NullTracker, RegisteredVersion
 from training_jobs.trained import Trained, read_trained
@@ -306,11 +306,11 @@ class TestFloors:
         assert evaluation.behaviour.tweets_per_second == 200
         assert set(failed(evaluation)) >= BROKEN["slow"]
 
-    def test_a_model_whose_probabilities_mean_nothing_on_small_data(
+    def test_a_model_that_is_sure_and_wrong_on_small_data(
         self, prepared: Prepared, refit: Trained, candidate: Trained, baseline: Trained
     ) -> None:
-        flat = np.full((6, 6), 1e-3)
-        broken = rescored(prepared, twin_with(candidate, calibration_weights=flat, calibration_intercept=np.zeros(6)))
+        sure = np.array([0.0, 0.0, 40.0, 0.0, 0.0, 0.0])
+        broken = rescored(prepared, twin_with(candidate, calibration_intercept=sure))
         assert "floor calibration_error" in failed(judge(prepared, refit, broken, None, baseline))
 
     def test_a_model_that_learnt_nothing_misses_the_floors_of_small_data(
@@ -425,10 +425,12 @@ class TestBesideTheChampion:
     def test_a_champion_that_has_seen_the_fold_is_never_compared_with(
         self, prepared: Prepared, refit: Trained, candidate: Trained, baseline: Trained, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def forbidden(*_: NDArray[np.float64]) -> None:
-            raise AssertionError("compared on rows that the champion has seen")
+        def only_the_baseline(_: NDArray[np.float64], theirs: NDArray[np.float64], *_rest: object) -> Difference:
+            if theirs is not baseline.scores:
+                raise AssertionError("compared on rows that the champion has seen")
+            return Difference(0.0, 0.0, 0.0)
 
-        monkeypatch.setattr(gate, "paired_difference", forbidden)
+        monkeypatch.setattr(gate, "paired_difference", only_the_baseline)
         evaluation = judge(
             prepared, refit, candidate, Champion("3", refit), baseline
         )  # the refit was fitted on everything
