@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo up status down data train test check format synth bench images deploy destroy diff comment-diff \
-	stack-drift canary scan scan-images workflows requirements evaluate notebooks clean
+.PHONY: help setup demo up status down data train recalibrate test check format synth bench images deploy destroy \
+	diff comment-diff stack-drift canary scan scan-images workflows requirements evaluate notebooks clean
 
 STAGE ?= dev
 DATA ?= sample/tweets.csv
@@ -14,6 +14,7 @@ BUDGET ?=
 DEMO = --data "$(DATA)" $(if $(TWEETS),--tweets $(TWEETS)) $(if $(SOURCE),--source $(SOURCE)) \
 	$(if $(FILE),--file "$(FILE)") $(if $(BUDGET),--budget $(BUDGET))
 OUT ?= out/model
+LABELS ?=
 STACK ?=
 STACKS = $(if $(STACK),cyberbullying-$(STAGE)-$(STACK),--all)
 PULL_REQUEST ?=
@@ -52,6 +53,11 @@ evaluate: setup ## Measure a model, write a report (DATA=file.csv MODEL=folder O
 
 notebooks: setup ## Execute the notebooks into out/notebooks, or in place (DATA=file.csv WRITE=1)
 	@$(PY) scripts/run_notebooks.py --data "$(DATA)" $(if $(WRITE),--write)
+
+recalibrate: MODEL ?= out/model
+recalibrate: OUT = out/recalibrated
+recalibrate: setup ## Refit a model's calibration and thresholds to your own reviewed labels (MODEL=folder LABELS=file.csv OUT=folder)
+	@$(PY) -m training_jobs.recalibrate --model "$(MODEL)" --labels "$(LABELS)" --out "$(OUT)"
 
 test: setup ## Run all the tests, the files shared out between two processes
 	@$(PY) -m pytest -n 2 --dist loadfile

@@ -57,6 +57,22 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     error_after: float | None = None
 
 
+class Recalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the last layer was refitted on, and whose it was.
+
+    Attributes:
+        parent_sha256: digest of the parent's manifest.
+        parent_candidate: its recipe.
+        labels: how many reviewed tweets.
+        labels_sha256: digest of them.
+    """
+
+    parent_sha256: Digest
+    parent_candidate: str
+    labels: int
+    labels_sha256: Digest
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the arrays are, where they came from and how to act on their scores.
 
@@ -75,6 +91,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         data_sha256: digest of the training data.
         code_version: of the code that wrote the artefact.
         created_at: UTC, ISO 8601.
+        recalibrated: how it was adapted to a deployment's own labels, if it was.
         arrays_sha256: digest of ``model.npz``; set by :meth:`Model.save`.
     """
 
@@ -92,6 +109,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     data_sha256: str
     code_version: str
     created_at: str
+    recalibrated: Recalibration | None = None
     arrays_sha256: Digest | Literal[""] = ""
 
 

@@ -46,7 +46,10 @@ from training_jobs.fitting.calibration import calibration_error
 from training_jobs.fitting.head import Head, calibrated, fit_network, identity
 from training_jobs.fitting.matrix import Vectoriser
 from training_jobs.fitting.metrics import summary
+from training_jobs.fitting.published import SETTINGS as STUDY_SETTINGS
+from training_jobs.fitting.published import PublishedStudy
 from training_jobs.fitting.thresholds import RULE, choose_thresholds
+from training_jobs.trained import BASELINE
 
 Progress = Callable[[str, float], None]
 Parameters = dict[str, str | int | float | bool]
@@ -130,6 +133,12 @@ CANDIDATES: Final[Mapping[str, Candidate]] = {
             {"neighbours": 15, "components": 64},
         ),
         Candidate(
+            BASELINE,
+            "The published study's recipe, on tweets as they stand; the baseline to beat, which is not served",
+            None,
+            STUDY_SETTINGS,
+        ),
+        Candidate(
             "linear_svm",
             "Balanced linear support vector machines",
             lambda settings, rows, seed: bases.support_vectors(rows, strength=settings["C"], seed=seed),
@@ -180,6 +189,11 @@ def fit(
     report = progress or _silent
     classes = np.array([LABELS.index(label) for label in labels])
     _check_sizes(texts, classes, groups)
+    if candidate == BASELINE:
+        report("fitting", 0.0)
+        study = PublishedStudy(texts, classes, seed)
+        report("done", 1.0)
+        return Fitted(None, study)
     report("learning the vocabulary", 0.0)
     vocabulary = learn_vocabulary(texts, classes.tolist())
     settings = FeatureSettings(style=recipe.network)

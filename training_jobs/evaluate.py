@@ -1,9 +1,9 @@
 """Decide whether a model may be promoted: load it as serving will, measure it, compare it with the champion.
 
-Reads the processing inputs ``prepared``, ``model`` (the refit) and ``candidate`` (the same recipe fitted without the
-validation fold), writes the processing output ``evaluation``: ``evaluation.json`` and pictures. A model that does not
-pass is a result (``passed: false``), not a failure of the job. The champion is compared by its own validation twin,
-and only on rows that this twin has not seen.
+Reads the processing inputs ``prepared``, ``model`` (the refit), ``candidate`` (the same recipe fitted without the
+validation fold) and ``baseline`` (the published recipe, fitted likewise), writes the processing output ``evaluation``:
+``evaluation.json`` and pictures. A model that does not pass is a result (``passed: false``), not a failure of the job.
+The champion is compared by its own validation twin, and only on rows that this twin has not seen.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ def evaluate(folders: Folders, tracker: Tracker) -> Evaluation:
 def _evaluate(folders: Folders, tracker: Tracker, prepared: Prepared) -> Evaluation:
     refit = read_trained(unpacked(folders.processing_input("model")))
     candidate = read_trained(unpacked(folders.processing_input("candidate")))
+    baseline = read_trained(unpacked(folders.processing_input("baseline")))
     with tempfile.TemporaryDirectory() as scratch:
-        evaluation = judge(prepared, refit, candidate, _champion(tracker, Path(scratch)))
+        evaluation = judge(prepared, refit, candidate, _champion(tracker, Path(scratch)), baseline)
     output = folders.processing_output("evaluation")
     (output / EVALUATION_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(evaluation)))
     if evaluation.measures:
@@ -114,11 +115,10 @@ def _track(tracker: Tracker, run_id: str, evaluation: Evaluation, output: Path) 
     if not run_id:
         return
     tracker.log_files(run_id, output, EVALUATION_FOLDER)
-    figures = evaluation.measures.flat() if evaluation.measures else {}
-    if evaluation.comparison:
-        figures["champion/difference"] = evaluation.comparison.difference.mean
     outcome = {} if evaluation.passed else {"outcome": "rejected"}
-    tracker.log(run_id, metrics=figures, tags={"gate": "passed" if evaluation.passed else "failed", **outcome})
+    tracker.log(
+        run_id, metrics=evaluation.flat(), tags={"gate": "passed" if evaluation.passed else "failed", **outcome}
+    )
     if not evaluation.passed:
         tracker.finish(run_id, FINISHED)
 

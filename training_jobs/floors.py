@@ -7,10 +7,9 @@ them are measured on the validation fold, which the measured model has not seen.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-
-from training_jobs.measures import Measures
 
 NOISE: Final = 0.004
 """Differences in macro-F1 below this are noise: it is the spread of one recipe's paired differences between folds."""
@@ -37,7 +36,7 @@ class Floor:
     """One floor.
 
     Attributes:
-        figure: a name of ``Measures.flat()``.
+        figure: a name of ``Measures.flat()`` or ``Behaviour.flat()``.
         bound: the least value, or the greatest if ``at_most``.
         reason: why it is there.
         at_most: whether the bound is from above.
@@ -48,21 +47,41 @@ class Floor:
     reason: str
     at_most: bool = False
 
-    def holds(self, measures: Measures) -> bool:
-        """Whether the measures keep to it."""
-        value = measures.flat()[self.figure]
+    def holds(self, figures: Mapping[str, float]) -> bool:
+        """Whether the figures keep to it."""
+        value = figures[self.figure]
         return value <= self.bound if self.at_most else value >= self.bound
 
-    def describe(self, measures: Measures) -> str:
+    def describe(self, figures: Mapping[str, float]) -> str:
         """The figure beside its bound, for a person."""
         side = "at most" if self.at_most else "at least"
-        return f"{self.figure} {measures.flat()[self.figure]:.3f}, {side} {self.bound}"
+        return f"{self.figure} {figures[self.figure]:.3f}, {side} {self.bound}"
 
+
+_SPEED: Final = Floor(
+    "tweets_per_second",
+    1_000,
+    "a shard takes 1,000 records a second, and one function reads it; every recipe is more than ten times as fast",
+)
 
 _ANY_SIZE: Final = (
     Floor("macro_f1", 0.40, "six classes by chance give .17; below this nothing was learnt, on however few rows"),
     Floor("caught", 0.60, "a model that misses more than two in five attacks is worse than no promise at all"),
+    Floor(
+        "worst_named_attack",
+        0.30,
+        "half of what the weakest recipe keeps on 480 rows (.62); below it, disguises are no longer seen through",
+    ),
+    Floor("mean_other_attack", 0.30, "see worst_named_attack; the weakest recipe keeps .66 on 480 rows"),
+    Floor(
+        "calibration_error",
+        0.30,
+        "on a hundred rows .07 to .14 is noise; uncalibrated scores of this family miss by .28 and more",
+        at_most=True,
+    ),
+    _SPEED,
 )
+"""No floors for sentences about groups: a few hundred tweets hold next to none of the words that these are made of."""
 
 _FULL_SIZE: Final = (
     Floor(
@@ -89,9 +108,30 @@ _FULL_SIZE: Final = (
         "thresholds and referrals are read as probabilities; uncalibrated scores of this family miss by .28",
         at_most=True,
     ),
+    Floor(
+        "worst_named_attack",
+        0.70,
+        "the weakest servable recipe keeps .81; without a normaliser leetspeak leaves the published recipe .33 and "
+        "masked letters .50, so below this the normaliser is broken or missing",
+    ),
+    Floor("mean_other_attack", 0.65, "the weakest servable recipe keeps .81; see worst_named_attack"),
+    Floor(
+        "groups/harmless_flagged",
+        0.20,
+        "of harmless sentences that name a group; the published recipe flags more than half of them, and whoever is "
+        "flagged for naming their own faith is hurt by the system itself",
+        at_most=True,
+    ),
+    Floor(
+        "groups/attack_caught",
+        0.50,
+        "of attacks on the same groups, flagged or referred: false alarms can be had down by going blind, and models "
+        "that were taught neutral sentences alone caught .17 to .34",
+    ),
+    _SPEED,
 )
 
 
-def floors_for(measures: Measures) -> tuple[Floor, ...]:
+def floors_for(rows: int) -> tuple[Floor, ...]:
     """The floors that count at this number of validation rows."""
-    return _FULL_SIZE if measures.rows >= FULL_SIZE_ROWS else _ANY_SIZE
+    return _FULL_SIZE if rows >= FULL_SIZE_ROWS else _ANY_SIZE

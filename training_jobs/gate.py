@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from moderation.errors import BadArtefactError
 from moderation.model import Model, load
+from training_jobs.behaviour import Behaviour, behave
+from training_jobs.conformal import Conformal, conformal
 from training_jobs.floors import (
     LEAST_COMPARABLE_ROWS,
     NOISE,
@@ -24,9 +26,9 @@ from training_jobs.floors import (
     floors_for,
 )
 from training_jobs.folds import VALIDATION_FOLD, text_hashes
-from training_jobs.measures import Difference, Measures, measure, paired_difference
+from training_jobs.measures import Difference, Measures, columns_of, measure, paired_difference
 from training_jobs.prepared import Prepared
-from training_jobs.trained import Trained
+from training_jobs.trained import BASELINE, Trained
 
 _MAX_WHY: Final = 400
 
@@ -59,6 +61,22 @@ class Comparison(msgspec.Struct, frozen=True):
     difference: Difference
 
 
+class BesideBaseline(msgspec.Struct, frozen=True):
+    """The challenger's validation twin beside the baseline, fitted on the same rows and measured on the same fold.
+
+    Attributes:
+        baseline: name of the recipe.
+        rows: that were compared.
+        macro_f1: of the baseline.
+        difference: in macro-F1, positive where the challenger is better.
+    """
+
+    baseline: str
+    rows: int
+    macro_f1: float
+    difference: Difference
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """What the gate found.
 
@@ -68,13 +86,32 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         checks: in the order they were made.
         measures: of the challenger on the validation fold; None if it could not be scored.
         comparison: with the champion; None if there was nothing to compare with.
+        baseline: the challenger beside the baseline.
+        behaviour: of the challenger: under attack, about groups of people, in decisions, in time.
+        conformal: how sets of classes did; None as well if the fold has too few rows of a class.
     """
 
     passed: bool
     why: str
     checks: list[Check]
-    measures: Measures | None
-    comparison: Comparison | None
+    measures: Measures | None = None
+    comparison: Comparison | None = None
+    baseline: BesideBaseline | None = None
+    behaviour: Behaviour | None = None
+    conformal: Conformal | None = None
+
+    def flat(self) -> dict[str, float]:
+        """Every figure under a name of its own, as a tracking server wants them."""
+        figures: dict[str, float] = {}
+        for part in (self.measures, self.behaviour, self.conformal):
+            figures |= part.flat() if part else {}
+        if self.comparison:
+            figures["champion/difference"] = self.comparison.difference.mean
+        if self.baseline:
+            figures["baseline/macro_f1"] = self.baseline.macro_f1
+            difference = self.baseline.difference
+            figures |= {f"baseline/{name}": getattr(difference, name) for name in difference.__struct_fields__}
+        return figures
 
 
 @dataclass(frozen=True)
@@ -92,7 +129,9 @@ class Champion:
     trouble: str = ""
 
 
-def judge(prepared: Prepared, refit: Trained, candidate: Trained, champion: Champion | None) -> Evaluation:
+def judge(
+    prepared: Prepared, refit: Trained, candidate: Trained, champion: Champion | None, baseline: Trained
+) -> Evaluation:
     """Make every check.
 
     Args:
@@ -100,24 +139,38 @@ def judge(prepared: Prepared, refit: Trained, candidate: Trained, champion: Cham
         refit: the model to serve, fitted on everything.
         candidate: its validation twin: the same recipe, fitted without the validation fold.
         champion: what serves now; None before the first promotion.
+        baseline: the published recipe, fitted without the validation fold.
     """
-    checks = [_same_origin(prepared, refit, candidate), _fold_unseen(prepared, candidate)]
+    checks = [
+        _same_origin(prepared, refit, candidate),
+        _fold_unseen(prepared, candidate),
+        _baseline_fits(prepared, baseline),
+    ]
     to_serve, parity = _load("the artefact", refit, prepared)
     twin, twin_parity = _load("the validation twin", candidate, prepared)
     checks += [parity, twin_parity]
     if to_serve is None or twin is None or not all(check.passed for check in checks):
-        return _verdict(checks, None, None)
+        return _verdict(checks)
     rows = np.flatnonzero(prepared.folds == VALIDATION_FOLD)
-    labels = prepared.labels_at(rows)
-    scores = twin.score(prepared.texts_at(rows))
+    texts, labels = prepared.texts_at(rows), prepared.labels_at(rows)
+    scores = twin.score(texts)
     measures = measure(scores, labels)
+    behaviour = behave(twin, twin.manifest.thresholds, texts, labels)
+    figures = {**measures.flat(), **behaviour.flat()}
     checks += [
-        Check(f"floor {floor.figure}", floor.holds(measures), floor.describe(measures))
-        for floor in floors_for(measures)
+        Check(f"floor {floor.figure}", floor.holds(figures), floor.describe(figures))
+        for floor in floors_for(measures.rows)
     ]
-    checks.append(_refit_agrees(measures, measure(to_serve.score(prepared.texts_at(rows)), labels)))
+    checks.append(_refit_agrees(measures, measure(to_serve.score(texts), labels)))
     check, comparison = _beside(champion, prepared, rows, scores)
-    return _verdict([*checks, check], measures, comparison)
+    return _verdict(
+        [*checks, check],
+        measures=measures,
+        comparison=comparison,
+        baseline=_beside_baseline(baseline, prepared, rows, scores),
+        behaviour=behaviour,
+        conformal=conformal(scores, columns_of(labels), prepared.groups[rows]),
+    )
 
 
 def _same_origin(prepared: Prepared, refit: Trained, candidate: Trained) -> Check:
@@ -137,6 +190,28 @@ def _fold_unseen(prepared: Prepared, candidate: Trained) -> Check:
     rows = np.flatnonzero(prepared.folds == VALIDATION_FOLD)
     seen = int(np.isin(text_hashes(prepared.texts_at(rows)), candidate.trained_on).sum())
     return Check("unseen fold", seen == 0, f"the validation twin was fitted on {seen} of {len(rows)} validation rows")
+
+
+def _baseline_fits(prepared: Prepared, baseline: Trained) -> Check:
+    """Whether the baseline's figures are of the same fold, unseen, and of the recipe that they are said to be of."""
+    rows = np.flatnonzero(prepared.folds == VALIDATION_FOLD)
+    seen = int(np.isin(text_hashes(prepared.texts_at(rows)), baseline.trained_on).sum())
+    faults = [
+        (baseline.record.candidate != BASELINE, f"{baseline.record.candidate} is not {BASELINE}"),
+        (baseline.record.data_sha256 != prepared.summary.data_sha256, "it was fitted on other data"),
+        (not np.array_equal(baseline.rows, rows), "its scores are not of the validation fold"),
+        (seen > 0, f"it was fitted on {seen} of {len(rows)} validation rows"),
+    ]
+    found = [text for at_fault, text in faults if at_fault]
+    return Check("baseline", not found, "; ".join(found) or f"{BASELINE}, fitted without the fold on the same data")
+
+
+def _beside_baseline(
+    baseline: Trained, prepared: Prepared, rows: NDArray[np.int64], scores: NDArray[np.float64]
+) -> BesideBaseline:
+    labels = prepared.labels_at(rows)
+    difference = paired_difference(scores, baseline.scores, labels, prepared.groups[rows])
+    return BesideBaseline(BASELINE, len(rows), measure(baseline.scores, labels).macro_f1, difference)
 
 
 def _load(name: str, trained: Trained, prepared: Prepared) -> tuple[Model | None, Check]:
@@ -189,10 +264,10 @@ def _unseen(prepared: Prepared, rows: NDArray[np.int64], champion: Trained) -> N
     return ~np.isin(prepared.groups[rows], prepared.groups[seen])
 
 
-def _verdict(checks: Sequence[Check], measures: Measures | None, comparison: Comparison | None) -> Evaluation:
+def _verdict(checks: Sequence[Check], **found: Any) -> Evaluation:
     failed = [check for check in checks if not check.passed]
     if failed:
         why = "; ".join(f"{check.name}: {check.detail}" for check in failed)[:_MAX_WHY]
     else:
         why = f"all {len(checks)} checks passed; {checks[-1].detail}"[:_MAX_WHY]
-    return Evaluation(passed=not failed, why=why, checks=list(checks), measures=measures, comparison=comparison)
+    return Evaluation(passed=not failed, why=why, checks=list(checks), **found)

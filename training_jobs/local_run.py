@@ -29,7 +29,7 @@ from training_jobs.prepared import Prepared, Summary, read_prepared, read_summar
 from training_jobs.register import CARD_FILE
 from training_jobs.tracking import NullTracker
 from training_jobs.train import DEFAULT_SEED, TrainingSettings, train
-from training_jobs.trained import ARTEFACT_FOLDER, Trained, TrainingRecord, read_trained
+from training_jobs.trained import ARTEFACT_FOLDER, BASELINE, Trained, TrainingRecord, read_trained
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -156,6 +156,7 @@ class LocalRun:
         self._link(self._prepared(), inputs / "prepared")
         self._link(self._folders("refit").model, inputs / "model")
         self._link(self._folders(candidate).model, inputs / "candidate")
+        self._link(self._folders(BASELINE).model, inputs / "baseline")
         evaluation = evaluate(folders, self._tracker)
         self._done += 1
         self._say("done")

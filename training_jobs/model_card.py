@@ -10,9 +10,11 @@ from typing import Final
 
 from moderation.labels import DESCRIPTIONS, HARMFUL, LABELS
 from moderation.model import Manifest
+from training_jobs.behaviour import Behaviour, DecisionShares
+from training_jobs.conformal import Conformal
 from training_jobs.environment import JobEnvironment
 from training_jobs.floors import SMALL_DATA
-from training_jobs.gate import Evaluation
+from training_jobs.gate import BesideBaseline, Evaluation
 from training_jobs.measures import Measures
 from training_jobs.prepared import Summary
 from training_jobs.trained import TrainingRecord
@@ -52,9 +54,13 @@ def model_card(
         _data(summary),
         _recipe(record, manifest),
         _figures(evaluation.measures) if evaluation.measures else "",
+        _baseline(evaluation.baseline) if evaluation.baseline else "",
+        _doubt(evaluation.measures, evaluation.conformal) if evaluation.measures else "",
+        _behaviour(evaluation.behaviour) if evaluation.behaviour else "",
         _thresholds(manifest),
-        "## Gate\n" + "\n".join(f"- {check.name}: {check.detail}" for check in evaluation.checks),
+        _decisions(evaluation.behaviour.decisions) if evaluation.behaviour else "",
         _LIMITS,
+        _gate(evaluation),
         _origin(manifest, environment),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -122,3 +128,63 @@ def _thresholds(manifest: Manifest) -> str:
     flag, refer = manifest.thresholds.flag, manifest.thresholds.refer
     each = ", ".join(f"{label.value} {flag[label]:.2f}/{refer[label]:.2f}" for label in HARMFUL)
     return f"## Thresholds\nFlag/refer from a probability of harm of: {each}. {manifest.thresholds_rule}"
+
+
+def _gate(evaluation: Evaluation) -> str:
+    """The checks; floors in one line, and all of it late in the card, as a registry cuts long descriptions off."""
+    floors = ", ".join(check.detail for check in evaluation.checks if check.name.startswith("floor "))
+    lines = [f"- {check.name}: {check.detail}" for check in evaluation.checks if not check.name.startswith("floor ")]
+    return "\n".join(["## Gate", *lines, f"- floors kept: {floors}"])
+
+
+def _baseline(beside: BesideBaseline) -> str:
+    of = beside.difference
+    return (
+        f"## Beside the published recipe\nmacro-F1 {of.mean:+.4f} (95% interval {of.low:+.4f} to {of.high:+.4f}, "
+        f"bootstrapped over groups of near duplicates) against {beside.macro_f1:.3f} of `{beside.baseline}`, fitted on "
+        "the same rows and measured on the same fold. That recipe reads user names, which no served model does."
+    )
+
+
+def _doubt(measures: Measures, sets: Conformal | None) -> str:
+    lines = ["## When it is not sure"]
+    if measures.accuracy_at_90 is not None and measures.accuracy_at_80 is not None:
+        lines.append(
+            f"Accuracy is {measures.accuracy_at_90:.3f} on the 90% of the rows that it is surest of, and "
+            f"{measures.accuracy_at_80:.3f} on the surest 80%."
+        )
+    if sets is None:
+        lines.append("Too few rows of a class for conformal sets.")
+    else:
+        covered = ", ".join(f"{label.value} {share:.3f}" for label, share in sets.coverage.items())
+        lines.append(
+            f"Sets of classes that are to hold the true one for {1 - sets.alpha:.0%} of every class's tweets "
+            f"(Mondrian split conformal) hold {sets.mean_size:.2f} classes on average and one class for "
+            f"{sets.single:.0%} of the tweets. Measured on the half of the groups that they were not set on, they "
+            f"cover: {covered}."
+        )
+    return "\n".join(lines)
+
+
+def _behaviour(behaviour: Behaviour) -> str:
+    robustness, groups = behaviour.robustness, behaviour.groups
+    worst = min(robustness.attacks, key=lambda name: robustness.attacks[name])
+    return (
+        f"## Under attack, about groups, in time\nOn {robustness.rows:,} of these rows, disguised: macro-F1 "
+        f"{robustness.worst_named_attack:.3f} under the worst of the kinds that every filter should know, "
+        f"{robustness.mean_other_attack:.3f} on average under others, least under `{worst}` "
+        f"({robustness.attacks[worst]:.3f}). Of harmless sentences that name a group {groups.harmless_flagged:.1%} are "
+        f"flagged and {groups.harmless_caught - groups.harmless_flagged:.1%} referred; of attacks on the same groups "
+        f"{groups.attack_caught:.1%} are flagged or referred. "
+        f"One core scores {behaviour.tweets_per_second:,.0f} tweets a second."
+    )
+
+
+def _decisions(shares: DecisionShares) -> str:
+    return (
+        f"In plain words, on these rows: of 100 harmless tweets {100 * shares.harmless_flagged:.1f} are flagged and "
+        f"{100 * shares.harmless_referred:.1f} referred to a person; of 100 harmful ones "
+        f"{100 * shares.harmful_flagged:.1f} are flagged, {100 * shares.harmful_referred:.1f} referred, and "
+        f"{100 * shares.harmful_passed:.1f} pass unseen. On a stream with fewer harmful tweets than these rows hold, "
+        "most of what is referred will be harmless."
+    )

@@ -42,6 +42,12 @@ def print_summary(
     console.print(_candidates_table(candidates, refit))
     if evaluation.measures:
         console.print(_classes_table(refit.candidate, evaluation.measures))
+    if evaluation.baseline:
+        of = evaluation.baseline.difference
+        console.print(
+            f"  beside {evaluation.baseline.baseline}: macro-F1 {of.mean:+.4f} (95% {of.low:+.4f} to {of.high:+.4f})",
+            highlight=False,
+        )
     for check in evaluation.checks:
         verdict = "[green]passed[/]" if check.passed else "[bold red]FAILED[/]"
         console.print(f"  {verdict} {check.name}: {escape(check.detail)}", soft_wrap=True, highlight=False)

@@ -27,6 +27,9 @@ SCORES_FILE: Final = "scores.npz"
 TRAINED_ON_FILE: Final = "trained_on.npy"
 SCHEMA_VERSION: Final = 1
 
+BASELINE: Final = "published_study"
+"""The candidate that the chosen one is held against; never served itself."""
+
 
 class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a training job did.

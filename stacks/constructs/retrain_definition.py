@@ -21,7 +21,10 @@ from training_jobs.metric_names import (
     Metric,
 )
 
-CANDIDATES: Final = ("logistic_regression", "naive_bayes", "nearest_neighbours", "linear_svm", "stack")
+BASELINE: Final = "published_study"
+"""The candidate that the chosen one is held against; a test holds it to ``training_jobs.trained``."""
+
+CANDIDATES: Final = ("logistic_regression", "naive_bayes", "nearest_neighbours", "linear_svm", "stack", BASELINE)
 """What is fitted side by side; a test holds it to ``training_jobs.candidates``."""
 
 LONGEST_CAUSE: Final = 2_000
@@ -138,8 +141,11 @@ def _training(jobs: Jobs, launcher: Launcher) -> Json:
 
 def _release(jobs: Jobs, launcher: Launcher) -> Json:
     prepared, model, candidate = "$run & 'prepare/prepared'", "$model", "$chosen.model"
+    baseline = f"$candidates[candidate = '{BASELINE}'].model"
     evaluate = jobs.process(
-        "evaluate", inputs={"prepared": prepared, "model": model, "candidate": candidate}, output="evaluation"
+        "evaluate",
+        inputs={"prepared": prepared, "model": model, "candidate": candidate, "baseline": baseline},
+        output="evaluation",
     )
     register = jobs.process(
         "register",

@@ -28,6 +28,7 @@ SCORES = {
     "logistic_regression": 0.84,
     "naive_bayes": 0.81,
     "nearest_neighbours": 0.99,
+    "published_study": 0.98,
     "linear_svm": 0.87,
     "stack": 0.86,
 }
@@ -170,7 +171,7 @@ def _await(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def well(step: str, _: Json) -> Json:
-    return {"servable": 0.0} if step == "nearest_neighbours" else {}
+    return {"servable": 0.0} if step in {"nearest_neighbours", "published_study"} else {}
 
 
 def test_the_best_that_can_be_served_is_promoted(machine: Machine) -> None:

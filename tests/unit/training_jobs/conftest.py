@@ -13,6 +13,7 @@ from training_jobs.folders import Folders
 from training_jobs.prepare import prepare
 from training_jobs.tracking import NullTracker
 from training_jobs.train import TrainingSettings, train
+from training_jobs.trained import BASELINE
 
 CANDIDATE = "naive_bayes"
 
@@ -31,16 +32,20 @@ def tracker(tmp_path: Path) -> FakeTracker:
 
 @pytest.fixture(scope="session")
 def small_training(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ``prepared``, ``candidate`` and ``model``, as jobs of one execution leave them."""
+    """A folder with ``prepared``, ``candidate``, ``model`` and ``baseline``, as jobs of one execution leave them."""
     base = tmp_path_factory.mktemp("small-training")
     step = Folders(base / "prepare")
     write_csv(step.base / "processing/input/labelled/tweets.csv", labelled_rows(60))
     prepare(step, NullTracker())
     shutil.copytree(step.processing_output("prepared"), base / "prepared")
-    for name, refit in (("candidate", False), ("model", True)):
+    for name, recipe, refit in (
+        ("candidate", CANDIDATE, False),
+        ("model", CANDIDATE, True),
+        ("baseline", BASELINE, False),
+    ):
         job = Folders(base / f"job-{name}")
         shutil.copytree(base / "prepared", job.base / "input/data/prepared")
-        train(job, NullTracker(), TrainingSettings(CANDIDATE, refit=refit))
+        train(job, NullTracker(), TrainingSettings(recipe, refit=refit))
         shutil.copytree(job.model, base / name)
     return base
 
@@ -50,7 +55,7 @@ def gate_inputs(small_training: Path, folders: Folders) -> Folders:
     """The folders of an evaluation job: the prepared data as files, the models as SageMaker packs them."""
     inputs = folders.base / "processing/input"
     shutil.copytree(small_training / "prepared", inputs / "prepared")
-    for name in ("candidate", "model"):
+    for name in ("candidate", "model", "baseline"):
         (inputs / name).mkdir()
         with tarfile.open(inputs / name / "model.tar.gz", "w:gz") as archive:
             archive.add(small_training / name, arcname=".")

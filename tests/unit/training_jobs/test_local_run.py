@@ -17,15 +17,15 @@ from training_jobs import candidates, floors
 from training_jobs import local_run as module
 from training_jobs.errors import InputError, JobError
 from training_jobs.local_run import check_places, choose, train_locally
-from training_jobs.trained import TrainingRecord, read_trained
+from training_jobs.trained import BASELINE, TrainingRecord, read_trained
 
-BASELINE = candidates.CANDIDATES["nearest_neighbours"]
+NEIGHBOURS = candidates.CANDIDATES["nearest_neighbours"]
 
 
 @pytest.fixture(autouse=True)
 def recipes(monkeypatch: pytest.MonkeyPatch) -> dict[str, candidates.Candidate]:
     """The recipes that compete: a quick one is enough for most of these tests."""
-    few = {"naive_bayes": candidates.CANDIDATES["naive_bayes"]}
+    few = {name: candidates.CANDIDATES[name] for name in ("naive_bayes", BASELINE)}
     monkeypatch.setattr(candidates, "CANDIDATES", few)
     return few
 
@@ -50,7 +50,7 @@ def test_the_model_its_card_and_its_evaluation_are_written(
     recipes: dict[str, candidates.Candidate],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    recipes["nearest_neighbours"] = BASELINE
+    recipes["nearest_neighbours"] = NEIGHBOURS
     out = tmp_path / "out/model"
     assert module.main(["--data", str(data), "--out", str(out)]) == 0
     model = load(out)
@@ -62,7 +62,14 @@ def test_the_model_its_card_and_its_evaluation_are_written(
     assert json.loads((out / "evaluation/evaluation.json").read_text())["passed"] is True
     assert "Trained on 240 rows only" in (out / "model_card.md").read_text()
     printed = capsys.readouterr().out
-    for part in ("naive_bayes *", "nearest_neighbours (b)", "how good the model is", "passed origin", str(out)):
+    for part in (
+        "naive_bayes *",
+        "nearest_neighbours (b)",
+        "beside published_study",
+        "how good the model is",
+        "passed origin",
+        str(out),
+    ):
         assert part.replace(" ", "") in "".join(printed.split())  # lines are as long as the terminal is wide
     assert not list(scratch.iterdir())
 

@@ -28,7 +28,7 @@ ENVIRONMENT = JobEnvironment(stage="dev", retrain_execution="execution-9", retra
 def inputs(small_training: Path, folders: Folders) -> Folders:
     """The inputs of the step, unpacked, with run ids in them as a tracked execution has."""
     root = folders.base / "processing/input"
-    for name in ("prepared", "model", "candidate"):
+    for name in ("prepared", "model", "candidate", "baseline"):
         shutil.copytree(small_training / name, root / name)
     for file in (root / "prepared/prepared.json", root / "model/training.json"):
         file.write_text(file.read_text().replace('"run_id": ""', '"run_id": "run-1"'))
