@@ -36,8 +36,7 @@ def parser(module: str, docstring: str | None) -> argparse.ArgumentParser:
 def start_logging() -> None:
     """Send the log to standard output, from where SageMaker forwards it to CloudWatch."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(levelname)s %(message)s", force=True)
-    for library in ("botocore", "boto3", "urllib3"):
-        logging.getLogger(library).setLevel(logging.ERROR)  # what matters of theirs arrives as an exception
+    _quieten_libraries()
 
 
 def run(work: Work, folders: Folders | None = None) -> int:
@@ -62,6 +61,7 @@ def run_by_hand(work: Callable[[], int]) -> int:
         The process's exit code: the work's own, 2 for a fault in what it was given, 1 for any other, 130 interrupted.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    _quieten_libraries()
     try:
         return work()
     except KeyboardInterrupt:
@@ -70,6 +70,11 @@ def run_by_hand(work: Callable[[], int]) -> int:
     except JobError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+
+
+def _quieten_libraries() -> None:
+    for library in ("botocore", "boto3", "urllib3"):
+        logging.getLogger(library).setLevel(logging.ERROR)  # what matters of theirs arrives as an exception
 
 
 def _fail(error: Exception, folders: Folders) -> int:
