@@ -39,11 +39,11 @@ from training_jobs.recalibration import (
     shifted_arrays,
 )
 from training_jobs.reviewed import ReviewedTweets, read_reviewed
+from training_jobs.trained import RECALIBRATED
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-NAME: Final = "recalibrated"
 DEFAULT_SEED: Final = 7
 METHOD: Final = "shift of the parent's logits, linear in its scores and logits, on reviewed labels"
 
@@ -115,7 +115,7 @@ def recalibrate(parent: Model, parent_sha256: str, tweets: ReviewedTweets, seed:
     shift, thresholds = fit_with_thresholds(inputs, reviewed, seed + 1)
     manifest = msgspec.structs.replace(
         parent.manifest,
-        candidate=NAME,
+        candidate=RECALIBRATED,
         calibration=Calibration(METHOD, FOLDS, before.harm_calibration_error, after.harm_calibration_error),
         thresholds=thresholds,
         metrics=after.flat(),

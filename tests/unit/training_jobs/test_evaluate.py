@@ -426,7 +426,7 @@ class TestBesideTheChampion:
         self, prepared: Prepared, refit: Trained, candidate: Trained, baseline: Trained, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def only_the_baseline(_: NDArray[np.float64], theirs: NDArray[np.float64], *_rest: object) -> Difference:
-            if theirs is not baseline.scores:
+            if not np.array_equal(theirs, baseline.scores):
                 raise AssertionError("compared on rows that the champion has seen")
             return Difference(0.0, 0.0, 0.0)
 
