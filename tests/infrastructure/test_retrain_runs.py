@@ -215,6 +215,9 @@ def test_jobs_are_told_what_they_need(machine: Machine) -> None:
         "candidate": "s3://artefacts/linear_svm/model.tar.gz",
         "evaluation": f"{folder}evaluate/evaluation",
     }
+    inputs = {item["InputName"]: item["S3Input"]["S3Uri"] for item in jobs["evaluate"]["ProcessingInputs"]}
+    assert inputs["baseline"] == "s3://artefacts/published_study/model.tar.gz"
+    assert inputs["candidate"] == "s3://artefacts/linear_svm/model.tar.gz"
     assert jobs["promote"]["AppSpecification"]["ContainerArguments"] == ["--version", "3"]
     environment = jobs["evaluate"]["Environment"]
     assert (environment["RETRAIN_REASON"], environment["RETRAIN_EXECUTION"]) == ("drift", described["name"])

@@ -12,10 +12,12 @@ import pytest
 from moderation.errors import BadArtefactError
 from moderation.model import load
 from tests.fakes.training import FakeTracker, Row, labelled_rows, write_csv
+from training_jobs.environment import JobEnvironment
 from training_jobs.errors import InputError
 from training_jobs.folders import Folders
 from training_jobs.folds import text_hashes
 from training_jobs.gate import judge
+from training_jobs.model_card import model_card
 from training_jobs.prepare import prepare
 from training_jobs.prepared import Prepared, read_prepared
 from training_jobs.tracking import MODEL_FOLDER, TWIN_FOLDER, RegisteredVersion
@@ -89,6 +91,9 @@ class TestFitted:
         assert evaluation.measures is not None
         assert evaluation.measures.rows == len(twin.rows)
         assert "which the champion's twin was fitted on, are left out" in evaluation.checks[1].detail
+        card = model_card(refit.record, load(refit.artefact).manifest, prepared.summary, evaluation, JobEnvironment())
+        assert "# Cyberbullying detection, recalibrated" in card
+        assert "refitted on 240 reviewed tweets of this deployment" in card
         run = champion.runs[twin.record.run_id]
         assert (run.name, run.parameters["candidate"]) == ("recalibrated", "recalibrated")
 
