@@ -1,8 +1,9 @@
 """Adapt a model to a deployment: refit its calibration and thresholds on a few hundred reviewed tweets of its own.
 
 The words that it knows and the networks behind them stay as they are. Reads a CSV file with the columns tweet_text and
-cyberbullying_type, or tweet_text and harmful (yes or no), and writes a new artefact folder. The figures before and
-after are cross-validated: every tweet is judged by a model that was fitted without it and its near duplicates.
+cyberbullying_type, or tweet_text and harmful (yes or no), of tweets that the model was not trained on, and writes a
+new artefact folder. The figures before and after are cross-validated: every tweet is judged by a model that was fitted
+without it and its near duplicates.
 """
 
 from __future__ import annotations

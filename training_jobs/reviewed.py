@@ -61,6 +61,8 @@ def read_reviewed(file: Path) -> ReviewedTweets:
     Raises:
         InputError: it is missing or not to the form, contradicts itself, or has too few rows of a class.
     """
+    if file.is_dir():
+        raise InputError(f"{file} is a folder; name a CSV file of reviewed tweets (LABELS=reviewed.csv)")
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream))

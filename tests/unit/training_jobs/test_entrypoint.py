@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import logging
+import subprocess
+import sys
 
 import pytest
 from botocore.exceptions import ClientError
@@ -14,7 +16,7 @@ from training_jobs.errors import InputError, JobError, TrackingError
 from training_jobs.folders import Folders
 
 SECRET = "the text of somebody's tweet"  # noqa: S105 - what must not leak
-STEPS = ("prepare", "train", "evaluate", "register", "promote", "local_run")
+STEPS = ("prepare", "train", "evaluate", "register", "promote", "local_run", "recalibrate")
 
 
 def failing(error: Exception) -> entrypoint.Work:
@@ -89,3 +91,10 @@ def test_unknown_options_are_usage_errors(step: str) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(["--no-such-option"])
     assert exit_.value.code == 2
+
+
+def test_no_step_imports_scikit_learn_before_it_works() -> None:
+    """``--help``, and a job that has nothing to fit, need not wait for it."""
+    names = ", ".join(f"training_jobs.{step}" for step in STEPS)
+    code = f"import sys, {names}; sys.exit(bool({{'sklearn', 'scipy'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
