@@ -17,6 +17,10 @@ NOISE: Final = 0.004
 LEAST_COMPARABLE_ROWS: Final = 60
 """Ten a class: on fewer rows a comparison with the champion says nothing."""
 
+MOST_LEFT_OUT: Final = 0.1
+"""The share of the validation rows that may be left out of a recalibrated champion's figures because its twin has seen
+them. Its figures are then of other rows than those of the candidates that it competes with, so few may be missing."""
+
 PARITY_TOLERANCE: Final = 1e-6
 """Training's and the loaded artefact's probabilities are the same arithmetic; only the order of sums may differ."""
 

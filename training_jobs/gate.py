@@ -20,6 +20,7 @@ from training_jobs.behaviour import Behaviour, behave
 from training_jobs.conformal import Conformal, conformal
 from training_jobs.floors import (
     LEAST_COMPARABLE_ROWS,
+    MOST_LEFT_OUT,
     NOISE,
     PARITY_TOLERANCE,
     REFIT_SLACK,
@@ -28,7 +29,7 @@ from training_jobs.floors import (
 from training_jobs.folds import VALIDATION_FOLD, text_hashes
 from training_jobs.measures import Difference, Measures, columns_of, measure, paired_difference
 from training_jobs.prepared import Prepared
-from training_jobs.trained import BASELINE, Trained
+from training_jobs.trained import BASELINE, RECALIBRATED, Trained
 
 _MAX_WHY: Final = 400
 
@@ -151,7 +152,7 @@ def judge(
     checks += [parity, twin_parity]
     if to_serve is None or twin is None or not all(check.passed for check in checks):
         return _verdict(checks)
-    rows = np.flatnonzero(prepared.folds == VALIDATION_FOLD)
+    rows = _rows(prepared, candidate)
     texts, labels = prepared.texts_at(rows), prepared.labels_at(rows)
     scores = twin.score(texts)
     measures = measure(scores, labels)
@@ -186,8 +187,20 @@ def _same_origin(prepared: Prepared, refit: Trained, candidate: Trained) -> Chec
     return Check("origin", not found, "; ".join(found) or f"{one.candidate}, fitted twice on the same data")
 
 
+def _rows(prepared: Prepared, candidate: Trained) -> NDArray[np.int64]:
+    """The validation rows to measure on: of a recalibrated champion, those that its parent has not seen."""
+    rows = np.flatnonzero(prepared.folds == VALIDATION_FOLD)
+    if candidate.record.candidate != RECALIBRATED:
+        return rows
+    return rows[prepared.unseen(rows, candidate.trained_on)]
+
+
 def _fold_unseen(prepared: Prepared, candidate: Trained) -> Check:
     rows = np.flatnonzero(prepared.folds == VALIDATION_FOLD)
+    if candidate.record.candidate == RECALIBRATED:
+        left_out = len(rows) - len(_rows(prepared, candidate))
+        detail = f"{left_out} of {len(rows)} validation rows, which the champion's twin was fitted on, are left out"
+        return Check("unseen fold", left_out <= MOST_LEFT_OUT * len(rows), detail)
     seen = int(np.isin(text_hashes(prepared.texts_at(rows)), candidate.trained_on).sum())
     return Check("unseen fold", seen == 0, f"the validation twin was fitted on {seen} of {len(rows)} validation rows")
 
@@ -210,8 +223,9 @@ def _beside_baseline(
     baseline: Trained, prepared: Prepared, rows: NDArray[np.int64], scores: NDArray[np.float64]
 ) -> BesideBaseline:
     labels = prepared.labels_at(rows)
-    difference = paired_difference(scores, baseline.scores, labels, prepared.groups[rows])
-    return BesideBaseline(BASELINE, len(rows), measure(baseline.scores, labels).macro_f1, difference)
+    theirs = baseline.scores[np.isin(baseline.rows, rows)]
+    difference = paired_difference(scores, theirs, labels, prepared.groups[rows])
+    return BesideBaseline(BASELINE, len(rows), measure(theirs, labels).macro_f1, difference)
 
 
 def _load(name: str, trained: Trained, prepared: Prepared) -> tuple[Model | None, Check]:
@@ -244,7 +258,7 @@ def _beside(
         model = load(champion.trained.artefact, sha256=champion.trained.record.artefact_sha256)
     except BadArtefactError as error:
         return Check("champion", True, f"not compared with version {champion.version}: {error}"), None
-    unseen = _unseen(prepared, rows, champion.trained)
+    unseen = prepared.unseen(rows, champion.trained.trained_on)
     compared = rows[unseen]
     if len(compared) < LEAST_COMPARABLE_ROWS:
         detail = f"not compared with version {champion.version}: it has not seen only {len(compared)} rows of the fold"
@@ -257,11 +271,6 @@ def _beside(
         f"beside version {champion.version} on {len(compared)} rows"
     )
     return Check("champion", not worse, detail), Comparison(champion.version, len(compared), difference)
-
-
-def _unseen(prepared: Prepared, rows: NDArray[np.int64], champion: Trained) -> NDArray[np.bool_]:
-    seen = np.isin(text_hashes(prepared.texts), champion.trained_on)
-    return ~np.isin(prepared.groups[rows], prepared.groups[seen])
 
 
 def _verdict(checks: Sequence[Check], **found: Any) -> Evaluation:

@@ -93,6 +93,12 @@ def _data(summary: Summary) -> str:
 
 def _recipe(record: TrainingRecord, manifest: Manifest) -> str:
     parameters = ", ".join(f"{name}={value}" for name, value in record.parameters.items())
+    if manifest.recalibrated:
+        return (
+            f"## Recipe\n`{record.candidate}` ({parameters}): the champion, its last layer and thresholds refitted on "
+            f"{manifest.recalibrated.labels:,} reviewed tweets of this deployment (SHA-256 "
+            f"`{manifest.recalibrated.labels_sha256}`). Parent `{manifest.recalibrated.parent_sha256}`."
+        )
     return (
         f"## Recipe\n`{record.candidate}` ({parameters}), seed {record.seed}, refitted on everything after being "
         f"chosen on a validation fold that no near duplicate straddles. Calibration: {manifest.calibration.method}."
@@ -132,9 +138,13 @@ def _thresholds(manifest: Manifest) -> str:
 
 def _gate(evaluation: Evaluation) -> str:
     """The checks; floors in one line, and all of it late in the card, as a registry cuts long descriptions off."""
-    floors = ", ".join(check.detail for check in evaluation.checks if check.name.startswith("floor "))
     lines = [f"- {check.name}: {check.detail}" for check in evaluation.checks if not check.name.startswith("floor ")]
-    return "\n".join(["## Gate", *lines, f"- floors kept: {floors}"])
+    floors = "; ".join(
+        check.detail.replace(", at least ", " \u2265 ").replace(", at most ", " \u2264 ")
+        for check in evaluation.checks
+        if check.name.startswith("floor ") and not check.name.startswith("floor f1/")
+    )
+    return "\n".join(["## Gate", *lines, f"- floors, beside those of each class's F1: {floors}"])
 
 
 def _baseline(beside: BesideBaseline) -> str:

@@ -1,6 +1,7 @@
 """Prepare a data set for training: check it, set aside what must not be learnt from, group near duplicates, deal folds.
 
-Reads every CSV file of the processing input ``labelled`` and writes the processing output ``prepared``. Where the
+Reads every CSV file of the processing input ``labelled`` and writes the processing output ``prepared``. Says whether
+there are a champion and enough reviewed tweets (in the folder ``reviewed/``) to recalibrate it. Where the
 data is at fault it ends with exit code 2 and names the file and the rows, never their text.
 """
 
@@ -22,7 +23,8 @@ from training_jobs.environment import JobEnvironment
 from training_jobs.errors import InputError
 from training_jobs.folders import Folders
 from training_jobs.folds import FOLDS, assign_folds, text_hashes
-from training_jobs.prepared import PreparedTweet, Summary, data_sha256, write_prepared
+from training_jobs.prepared import Prepared, PreparedTweet, Summary, data_sha256, write_prepared
+from training_jobs.recalibrated import enough_reviewed
 from training_jobs.tracking import Tracker, fails_with_job, tracker_for
 
 log = logging.getLogger(__name__)
@@ -45,7 +47,15 @@ def prepare(folders: Folders, tracker: Tracker) -> Summary:
     with fails_with_job(tracker, summary.run_id):
         write_prepared(folders.processing_output("prepared"), summary, tweets, rejected)
         _report(summary, tracker)
-    folders.write_message({"data_sha256": summary.data_sha256, "rows": summary.rows, "run_id": summary.run_id})
+        recalibrate = enough_reviewed(Prepared(summary, tweets)) and tracker.champion() is not None
+    folders.write_message(
+        {
+            "data_sha256": summary.data_sha256,
+            "rows": summary.rows,
+            "run_id": summary.run_id,
+            "recalibrate": recalibrate,
+        }
+    )
     return summary
 
 

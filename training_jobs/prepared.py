@@ -18,11 +18,15 @@ from numpy.typing import NDArray
 from moderation.labels import Label
 from training_jobs.dataset import LabelledTweet, RejectedTweet
 from training_jobs.errors import InputError
+from training_jobs.folds import text_hashes
 
 TWEETS_FILE: Final = "tweets.jsonl"
 REJECTED_FILE: Final = "rejected.jsonl"
 SUMMARY_FILE: Final = "prepared.json"
 SCHEMA_VERSION: Final = 1
+
+REVIEWED_FOLDER: Final = "reviewed/"
+"""Where, within the data set, the tweets lie that the deployment's own people have reviewed."""
 
 T = TypeVar("T")
 
@@ -72,6 +76,7 @@ class Prepared:
         labels: of the rows.
         groups: shape (rows,).
         folds: shape (rows,).
+        reviewed: shape (rows,); whether a row comes from the folder of the deployment's own reviewed tweets.
     """
 
     def __init__(self, summary: Summary, tweets: Sequence[PreparedTweet]) -> None:
@@ -80,10 +85,21 @@ class Prepared:
         self.labels: Final = [tweet.label for tweet in tweets]
         self.groups: Final = np.array([tweet.group for tweet in tweets], dtype=np.int64)
         self.folds: Final = np.array([tweet.fold for tweet in tweets], dtype=np.int64)
+        self.reviewed: Final = np.array([tweet.file.startswith(REVIEWED_FOLDER) for tweet in tweets], dtype=np.bool_)
 
     def texts_at(self, rows: NDArray[np.int64]) -> list[str]:
         """The texts of some rows."""
         return [self.texts[row] for row in rows.tolist()]
+
+    def unseen(self, rows: NDArray[np.int64], trained_on: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of some rows a model has not been fitted on, nor on near duplicates of them.
+
+        Args:
+            rows: indices.
+            trained_on: hashes of the texts that the model was fitted on.
+        """
+        seen = np.isin(text_hashes(self.texts), trained_on)
+        return np.asarray(~np.isin(self.groups[rows], self.groups[seen]))
 
     def labels_at(self, rows: NDArray[np.int64]) -> list[Label]:
         """The labels of some rows."""

@@ -1,8 +1,9 @@
 """Adapt a model to a deployment: refit its calibration and thresholds on a few hundred reviewed tweets of its own.
 
 The words that it knows and the networks behind them stay as they are. Reads a CSV file with the columns tweet_text and
-cyberbullying_type, or tweet_text and harmful (yes or no), and writes a new artefact folder. The figures before and
-after are cross-validated: every tweet is judged by a model that was fitted without it and its near duplicates.
+cyberbullying_type, or tweet_text and harmful (yes or no), of tweets that the model was not trained on, and writes a
+new artefact folder. The figures before and after are cross-validated: every tweet is judged by a model that was fitted
+without it and its near duplicates.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ from training_jobs.recalibration import (
     shifted_arrays,
 )
 from training_jobs.reviewed import ReviewedTweets, read_reviewed
+from training_jobs.trained import RECALIBRATED
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-NAME: Final = "recalibrated"
 DEFAULT_SEED: Final = 7
 METHOD: Final = "shift of the parent's logits, linear in its scores and logits, on reviewed labels"
 
@@ -115,7 +116,7 @@ def recalibrate(parent: Model, parent_sha256: str, tweets: ReviewedTweets, seed:
     shift, thresholds = fit_with_thresholds(inputs, reviewed, seed + 1)
     manifest = msgspec.structs.replace(
         parent.manifest,
-        candidate=NAME,
+        candidate=RECALIBRATED,
         calibration=Calibration(METHOD, FOLDS, before.harm_calibration_error, after.harm_calibration_error),
         thresholds=thresholds,
         metrics=after.flat(),

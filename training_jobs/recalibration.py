@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from moderation.labels import HARMLESS, LABELS
 from moderation.model import FARTHEST, Arrays, Model, softmax
 from moderation.policy import Thresholds
-from training_jobs.fitting.calibration import CalibrationMap
 from training_jobs.fitting.thresholds import choose_thresholds
 
 FOLDS: Final = 5
@@ -177,10 +176,8 @@ def shifted_arrays(model: Model, shift: Shift) -> Arrays:
     columns = len(shift.weights) - len(LABELS)
     on_scores = shift.weights[:columns]
     on_logits = _CENTRED @ (np.eye(len(LABELS)) + shift.weights[columns:])
-    last = CalibrationMap(
-        np.asarray(arrays["calibration_weights"], np.float64), np.asarray(arrays["calibration_intercept"], np.float64)
-    )
-    weights, intercept = last.weights @ on_logits, last.intercept @ on_logits + shift.intercept
+    weights = np.asarray(arrays["calibration_weights"], np.float64) @ on_logits
+    intercept = np.asarray(arrays["calibration_intercept"], np.float64) @ on_logits + shift.intercept
     if "hidden_weights" in arrays:
         inputs = len(np.asarray(arrays["input_centre"]))
         passing = np.eye(inputs, columns, dtype=np.float32)

@@ -61,6 +61,8 @@ def read_reviewed(file: Path) -> ReviewedTweets:
     Raises:
         InputError: it is missing or not to the form, contradicts itself, or has too few rows of a class.
     """
+    if file.is_dir():
+        raise InputError(f"{file} is a folder; name a CSV file of reviewed tweets (LABELS=reviewed.csv)")
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream))
@@ -77,8 +79,14 @@ def read_reviewed(file: Path) -> ReviewedTweets:
     two_way = _is_two_way(file.name, rows[0].keys())
     found = _labels(file.name, rows, two_way=two_way)
     _check_counts(file.name, list(found.values()), two_way=two_way)
-    digest = hashlib.sha256("".join(f"{label}\0{text}\0" for text, label in sorted(found.items())).encode()).hexdigest()
-    return ReviewedTweets(list(found), list(found.values()), two_way, digest)
+    texts, labels = list(found), list(found.values())
+    return ReviewedTweets(texts, labels, two_way, labels_sha256(texts, labels))
+
+
+def labels_sha256(texts: Sequence[str], labels: Sequence[str]) -> str:
+    """Digest of labelled texts, whatever their order."""
+    rows = sorted(f"{label}\0{text}\0" for text, label in zip(texts, labels, strict=True))
+    return hashlib.sha256("".join(rows).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _is_two_way(name: str, names: Collection[str]) -> bool:

@@ -29,8 +29,9 @@ from training_jobs.folds import VALIDATION_FOLD, text_hashes
 from training_jobs.measures import Measures, columns_of, measure
 from training_jobs.pictures import draw_calibration, draw_confusion
 from training_jobs.prepared import Prepared, read_prepared
+from training_jobs.recalibrated import fit_recalibrated
 from training_jobs.tracking import FINISHED, Tracker, fails_with_job, tracker_for
-from training_jobs.trained import ARTEFACT_FOLDER, Trained, TrainingRecord, write_trained
+from training_jobs.trained import ARTEFACT_FOLDER, RECALIBRATED, Trained, TrainingRecord, write_trained
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,12 @@ def train(
         tags={"job": "refit" if settings.refit else "candidate", "data_sha256": prepared.summary.data_sha256},
     )
     with fails_with_job(tracker, parent), fails_with_job(tracker, run_id):
-        trained = _fit(folders.model, prepared, settings, run_id, progress or _log_progress)
+        if settings.candidate == RECALIBRATED:
+            trained = fit_recalibrated(
+                folders.model, prepared, tracker, refit=settings.refit, seed=settings.seed, run_id=run_id
+            )
+        else:
+            trained = _fit(folders.model, prepared, settings, run_id, progress or _log_progress)
         write_trained(trained)
         _track(tracker, trained, prepared)
     tracker.finish(run_id, FINISHED)
@@ -83,6 +89,8 @@ def train(
 def _check(settings: TrainingSettings) -> None:
     from training_jobs.candidates import CANDIDATES  # noqa: PLC0415 - --help need not wait for scikit-learn
 
+    if settings.candidate == RECALIBRATED:
+        return
     if settings.candidate not in CANDIDATES:
         raise InputError(f"there is no candidate {settings.candidate!r}; there are {', '.join(sorted(CANDIDATES))}")
     if settings.refit and not CANDIDATES[settings.candidate].servable:

@@ -30,6 +30,9 @@ SCHEMA_VERSION: Final = 1
 BASELINE: Final = "published_study"
 """The candidate that the chosen one is held against; never served itself."""
 
+RECALIBRATED: Final = "recalibrated"
+"""The candidate that is the champion, adapted to reviewed tweets."""
+
 
 class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a training job did.

@@ -27,6 +27,9 @@ BASELINE: Final = "published_study"
 CANDIDATES: Final = ("logistic_regression", "naive_bayes", "nearest_neighbours", "linear_svm", "stack", BASELINE)
 """What is fitted side by side; a test holds it to ``training_jobs.candidates``."""
 
+RECALIBRATED: Final = "recalibrated"
+"""The champion adapted to reviewed tweets; competes where `prepare` says that there are both."""
+
 LONGEST_CAUSE: Final = 2_000
 """Characters of an error's cause that a notice carries."""
 
@@ -98,7 +101,7 @@ def _training(jobs: Jobs, launcher: Launcher) -> Json:
         "Prepare": _job(jobs, prepare, "Prepare", then="Candidates", assign={"prepared": jsonata(_MESSAGE)}),
         "Candidates": {
             "Type": "Map",
-            "Items": list(CANDIDATES),
+            "Items": jsonata(f"$append({list(CANDIDATES)}, $prepared.recalibrate = true ? ['{RECALIBRATED}'] : [])"),
             "ItemProcessor": {
                 "ProcessorConfig": {"Mode": "INLINE"},
                 "StartAt": "Fit",

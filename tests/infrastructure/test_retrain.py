@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cdk_app.stages import stage_config
-from stacks.constructs.retrain_definition import BASELINE, CANDIDATES, retrain_definition
+from stacks.constructs.retrain_definition import BASELINE, CANDIDATES, RECALIBRATED, retrain_definition
 from stacks.constructs.retrain_jobs import SUBSTITUTED, Jobs, Json, QueueLauncher, SageMakerLauncher
 from tests.infrastructure.templates import STAGES, definition
 from training_jobs import candidates, train, trained
@@ -72,6 +72,10 @@ def test_a_notice_or_a_figure_that_cannot_be_sent_changes_nothing() -> None:
 
 def test_candidates_are_those_that_can_be_trained() -> None:
     assert set(CANDIDATES) == set(candidates.CANDIDATES)
+
+
+def test_the_recalibrated_champion_is_named_alike() -> None:
+    assert RECALIBRATED == trained.RECALIBRATED
 
 
 def test_the_baseline_is_a_candidate_that_is_never_served_and_is_handed_to_the_gate() -> None:

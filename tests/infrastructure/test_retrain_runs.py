@@ -31,6 +31,7 @@ SCORES = {
     "published_study": 0.98,
     "linear_svm": 0.87,
     "stack": 0.86,
+    "recalibrated": 0.89,
 }
 MESSAGES: dict[str, Json] = {
     "prepare": {"rows": 3, "data_sha256": "d", "run_id": "r"},
@@ -181,11 +182,23 @@ def test_the_best_that_can_be_served_is_promoted(machine: Machine) -> None:
     assert output["outcome"] == "promoted"
     assert output["champion"] == MESSAGES["promote"]
     assert output["chosen"]["candidate"] == "linear_svm", "the neighbours are better, but cannot be served"
-    assert {item["candidate"]: item["macro_f1"] for item in output["candidates"]} == SCORES
+    assert {item["candidate"]: item["macro_f1"] for item in output["candidates"]} == {
+        name: SCORES[name] for name in CANDIDATES
+    }
     steps = [step for step, _ in done]
     assert steps[0] == "prepare"
     assert set(steps[1 : 1 + len(CANDIDATES)]) == set(CANDIDATES)
     assert steps[1 + len(CANDIDATES) :] == ["refit", "evaluate", "register", "promote"]
+
+
+def test_the_recalibrated_champion_competes_where_prepare_says_so(machine: Machine) -> None:
+    described, done = machine.run(
+        lambda step, request: {"recalibrate": True} if step == "prepare" else well(step, request)
+    )
+    output = json.loads(described["output"])
+    assert output["chosen"]["candidate"] == "recalibrated"
+    assert {item["candidate"] for item in output["candidates"]} == {*CANDIDATES, "recalibrated"}
+    assert dict(done)["refit"]["HyperParameters"]["candidate"] == "recalibrated"
 
 
 def test_jobs_are_told_what_they_need(machine: Machine) -> None:
@@ -202,6 +215,9 @@ def test_jobs_are_told_what_they_need(machine: Machine) -> None:
         "candidate": "s3://artefacts/linear_svm/model.tar.gz",
         "evaluation": f"{folder}evaluate/evaluation",
     }
+    inputs = {item["InputName"]: item["S3Input"]["S3Uri"] for item in jobs["evaluate"]["ProcessingInputs"]}
+    assert inputs["baseline"] == "s3://artefacts/published_study/model.tar.gz"
+    assert inputs["candidate"] == "s3://artefacts/linear_svm/model.tar.gz"
     assert jobs["promote"]["AppSpecification"]["ContainerArguments"] == ["--version", "3"]
     environment = jobs["evaluate"]["Environment"]
     assert (environment["RETRAIN_REASON"], environment["RETRAIN_EXECUTION"]) == ("drift", described["name"])

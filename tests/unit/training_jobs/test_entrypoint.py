@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import logging
+import subprocess
+import sys
 
 import pytest
 from botocore.exceptions import ClientError
@@ -14,7 +16,7 @@ from training_jobs.errors import InputError, JobError, TrackingError
 from training_jobs.folders import Folders
 
 SECRET = "the text of somebody's tweet"  # noqa: S105 - what must not leak
-STEPS = ("prepare", "train", "evaluate", "register", "promote", "local_run", "evaluation.__main__")
+STEPS = ("prepare", "train", "evaluate", "register", "promote", "local_run", "evaluation.__main__", "recalibrate")
 
 
 def failing(error: Exception) -> entrypoint.Work:
@@ -111,3 +113,10 @@ def test_what_a_person_started_ends_in_one_line(
 
 def test_what_a_person_started_ends_with_its_own_code() -> None:
     assert entrypoint.run_by_hand(lambda: 7) == 7
+
+
+def test_no_step_imports_scikit_learn_before_it_works() -> None:
+    """``--help``, and a job that has nothing to fit, need not wait for it."""
+    names = ", ".join(f"training_jobs.{step}" for step in STEPS)
+    code = f"import sys, {names}; sys.exit(bool({{'sklearn', 'scipy'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -20,8 +20,10 @@ from moderation.model import Model, load
 from moderation.reference import read_reference
 from tests.fakes.artefact import keyword_model
 from tests.fakes.training import FakeTracker
-from training_jobs import behaviour, floors, gate
+from training_jobs import behaviour, floors, gate, model_card
 from training_jobs import evaluate as module
+from training_jobs.conformal import Conformal
+from training_jobs.environment import JobEnvironment
 from training_jobs.errors import TrackingError
 from training_jobs.evaluate import evaluate, read_evaluation
 from training_jobs.evaluation import figures
@@ -29,6 +31,7 @@ from training_jobs.folders import Folders
 from training_jobs.folds import text_hashes
 from training_jobs.gate import Champion, Evaluation, judge
 from training_jobs.measures import Difference, Measures, measure
+from training_jobs.mlflow_rest import MAX_DESCRIPTION
 from training_jobs.prepared import Prepared, read_prepared
 from training_jobs.tracking import TWIN_FOLDER, NullTracker, RegisteredVersion
 from training_jobs.trained import Trained, read_trained
@@ -329,6 +332,25 @@ class TestFloors:
             assert floor.holds(good), floor.describe(good)
 
 
+def test_the_card_says_all_of_it_in_plain_words_and_is_not_cut_off(
+    prepared: Prepared, refit: Trained, candidate: Trained, baseline: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(floors, "FULL_SIZE_ROWS", 1)
+    monkeypatch.setattr(model_card, "SMALL_DATA", 1)
+    evaluation = judge(prepared, refit, candidate, None, baseline)
+    sets = Conformal(alpha=0.1, coverage=dict.fromkeys(LABELS, 0.9), mean_size=1.5, single=0.7)
+    evaluation = msgspec.structs.replace(evaluation, conformal=sets)
+    manifest = load(refit.artefact).manifest
+    card = model_card.model_card(refit.record, manifest, prepared.summary, evaluation, JobEnvironment())
+    assert len(card) < MAX_DESCRIPTION
+    assert evaluation.behaviour is not None
+    shares = evaluation.behaviour.decisions
+    assert f"of 100 harmless tweets {100 * shares.harmless_flagged:.1f} are flagged" in card
+    assert f"{100 * shares.harmful_passed:.1f} pass unseen" in card
+    for part in ("Beside the published recipe", "95% interval", "surest 80%", "hold 1.50 classes", "Under attack"):
+        assert part in card
+
+
 class TestBesideTheBaseline:
     """The published recipe, on the same fold."""
 
@@ -426,7 +448,7 @@ class TestBesideTheChampion:
         self, prepared: Prepared, refit: Trained, candidate: Trained, baseline: Trained, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def only_the_baseline(_: NDArray[np.float64], theirs: NDArray[np.float64], *_rest: object) -> Difference:
-            if theirs is not baseline.scores:
+            if not np.array_equal(theirs, baseline.scores):
                 raise AssertionError("compared on rows that the champion has seen")
             return Difference(0.0, 0.0, 0.0)
 

@@ -48,7 +48,7 @@ def test_the_step_as_sagemaker_runs_it(folders: Folders, monkeypatch: pytest.Mon
     assert summary.folds == [24] * FOLDS
     assert sum(summary.folds) == 120
     message = json.loads((folders.base / "output/message").read_text())
-    assert message == {"data_sha256": summary.data_sha256, "rows": 120, "run_id": ""}
+    assert message == {"data_sha256": summary.data_sha256, "rows": 120, "run_id": "", "recalibrate": False}
     rejected = [json.loads(line) for line in (output / "rejected.jsonl").read_text().splitlines()]
     assert [(row["reason"], row["row"], row["text"]) for row in rejected] == [
         ("duplicate", 122, rows[0][0]),

@@ -71,8 +71,12 @@ def test_what_is_refused_is_said(
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no file"):
         read_reviewed(tmp_path / "missing.csv")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is a folder; name a CSV file"):
         read_reviewed(tmp_path)
+    looped = tmp_path / "looped.csv"
+    looped.symlink_to(looped)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_reviewed(looped)
     latin = tmp_path / "latin.csv"
     latin.write_bytes("tweet_text,harmful\ncaf\u00e9,yes\n".encode("latin-1"))
     with pytest.raises(InputError, match="not UTF-8"):
