@@ -87,7 +87,7 @@ def drift(stage: LocalStage, display: Display, *, lasting: bool) -> Drifted:
         execution, reason = _await_retrain(stage, steps)
     if not lasting:
         stage.clients["stepfunctions"].stop_execution(executionArn=execution, cause=_STOP_CAUSE)
-    display.say(f"  why: {reason}")
+    display.say("  why: " + reason.replace("; ", ";\n       "))
     display.say(
         "  It runs on in the background."
         if lasting

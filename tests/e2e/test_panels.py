@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -108,7 +109,12 @@ class Day(Stage):
 
 def read_bluesky(demo: Demo) -> None:
     """Read a Jetstream that breaks off, sends what is no message, and tells of a deletion."""
-    posts = [message(1, "What a fine day"), message(2, "Rain tomorrow"), "not JSON", message(1, operation="delete")]
+    posts: list[dict[str, Any] | str] = [
+        message(1, "What a fine day"),
+        message(2, "Rain tomorrow"),
+        "not JSON",
+        message(1, operation="delete"),
+    ]
 
     async def scenario() -> None:
         async with FakeJetstream(posts, drop_after=[1]) as jetstream:

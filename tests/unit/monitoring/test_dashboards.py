@@ -75,6 +75,7 @@ def test_every_drawn_metric_exists(query: Query) -> None:
         return
     assert query.namespace == functions.NAMESPACE == watched.NAMESPACE == tweet_sources.NAMESPACE
     metric = OWN[query.metric]
+    allowed: list[set[str | None]]
     if isinstance(metric, retraining.Metric):
         allowed = [set(metric.dimensions)]
         assert query.dimensions["service"] == retraining.SERVICE
