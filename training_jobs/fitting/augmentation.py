@@ -137,6 +137,11 @@ _ORDINARY_PLURAL: Final = (
     "A new museum about the history of {group} opens in May",
     "{group} deserve the same rights as everybody",
     "I learned a lot from {group} on my trip",
+    "{group} came to our barbecue and brought cake",
+    "The exhibition shows portraits of {group} from four countries",
+    "Good luck to all {group} who run the marathon tomorrow",
+    "My street is home to several {group}",
+    "New scholarship for {group} who study physics",
 )
 _ATTACKS: Final = (
     "all {group} are filthy animals and should disappear",
@@ -151,6 +156,18 @@ _ATTACKS: Final = (
     "{group} make me sick, what a pathetic lot",
     "those ugly {group} should be locked up",
     "kill all {group}",
+    "{group} should go back to where they came from",
+    "I am so sick of {group} and their whining",
+    "{group} are nothing but parasites",
+    "nobody likes {group}, they smell",
+    "typical {group}, always lying and stealing",
+    "keep those nasty {group} away from me",
+    "I would never hire {group}, they are useless",
+    "why are {group} so fucking stupid",
+    "the world would be better without {group}",
+    "{group} are subhuman and should be wiped out",
+    "screw {group}, bunch of cowards and freaks",
+    "bloody {group} are ruining this country",
 )
 _HARSH: Final = (
     "you are a worthless idiot and everybody hates you",
@@ -187,6 +204,11 @@ _INSULTS: Final = (
     "queer",
     "redneck",
     "dumbass",
+    "nigga",
+    "skank",
+    "trash",
+    "coon",
+    "jackass",
 )
 _INSULTING: Final = (
     "you {insult}",
@@ -201,6 +223,18 @@ _INSULTING: Final = (
     "look at this {insult} lol",
     "stop acting like a {insult}",
     "RT @user: ugly ass {insult}",
+    "@user you sound like a {insult}",
+    "@user fuck you {insult}",
+    "I swear {insult}s get on my nerves",
+    "them {insult}s can't be trusted",
+    "u a {insult} and u know it",
+    "bitch ass {insult} stay mad",
+    "RT @user: {insult}s be lying all day",
+    "this {insult} really thinks she's cute",
+    "tell that {insult} to shut the fuck up",
+    "ain't nobody scared of you {insult}",
+    "can't stand a broke {insult}",
+    '"@user: you {insult}" lmao',
 )
 _SUBJECTS: Final = (
     "I",
