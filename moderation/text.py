@@ -248,15 +248,25 @@ class Normaliser:
 
     def _with_signs(self, core: str, text: str, parts: list[str]) -> tuple[str, ...]:
         """The words of text that holds punctuation or other signs inside."""
-        user = _USER.match(core)
-        if user and not self._disguised(user.group()):
-            rest = core[user.end() :]
-            return (USER, *(self._unsigned(rest) if rest else ()))
+        users, start = self._users(core)
+        if users:
+            rest = core[start:]
+            return (USER,) * users + (self._unsigned(rest) if rest else ())
         for attempt in (self._signs, self._taken_apart) if _STRONG.search(core) else (self._taken_apart, self._signs):
             found = attempt(core, text, parts)
             if found:
                 return found
         return tuple(word for part in parts for word in self._part(part))
+
+    def _users(self, core: str) -> tuple[int, int]:
+        """How many mentions text begins with, and where it goes on after them and the punctuation between them."""
+        users = start = 0
+        while (user := _USER.match(core, start)) and not self._disguised(user.group()):
+            users += 1
+            start = user.end()
+            while start < len(core) and core[start] in _QUOTES:
+                start += 1
+        return users, start
 
     def _part(self, part: str) -> tuple[str, ...]:
         return (part,) if part in self._known else self._repairs.word(part)

@@ -97,7 +97,7 @@ def identity() -> Head:
 
 
 def _member(
-    inputs: NDArray[np.float64], classes: NDArray[np.intp], weights: NDArray[np.float64], seed: int
+    inputs: NDArray[np.float32], classes: NDArray[np.intp], weights: NDArray[np.float64], seed: int
 ) -> MLPClassifier:
     network = MLPClassifier(
         (UNITS,),
