@@ -1,8 +1,11 @@
-"""What the model sees of a tweet: hashed words, pairs of neighbouring words, and the character n-grams of each word.
+"""What the model sees of a tweet: hashed words, pairs of neighbours, character n-grams of each word, and layout.
 
-No n-gram crosses a word's boundary (scikit-learn calls this ``char_wb``), so everything that a word adds to a tweet
-depends on the word alone. Training uses this to build its matrix from one row per distinct word, and serving to look a
-word's share of the scores up instead of hashing the same words again and again (:mod:`moderation.scorer`).
+No character n-gram crosses a word's boundary (scikit-learn calls this ``char_wb``), so everything that a word adds to
+a tweet depends on the word alone. Training uses this to build its matrix from one row per distinct word, and serving
+to look a word's share of the scores up instead of hashing the same words again and again (:mod:`moderation.scorer`).
+
+Layout is the order in which a tweet's pieces stand, by what they look like (:mod:`moderation.style`): a mention first,
+then plain words, a link at the end. It makes a vector of its own beside that of the words.
 
 The hash is a polynomial in 64-bit arithmetic over UTF-8 bytes, finished by the mixer of SplitMix64 (Steele, Lea and
 Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). It is numpy over the whole batch, and
@@ -23,6 +26,10 @@ from moderation.errors import BadArtefactError
 _PRIME: Final = np.uint64(0x100000001B3)
 _WORD_SEED: Final = np.uint64(0x9E3779B97F4A7C15)
 _PAIR_SEED: Final = np.uint64(0xD1B54A32D192ED03)
+_START: Final = np.uint64(0x8CB92BA72F3D8DD7)
+_END: Final = np.uint64(0xA0761D6478BD642F)
+_LAYOUT_SEED: Final = np.uint64(0xE7037ED1A0B428DB)
+_LONGEST_LAYOUT: Final = 4
 _BOUNDARY: Final = b" "
 _FEWEST_BITS: Final = 2
 _MAX_BITS: Final = 20
@@ -37,6 +44,7 @@ class FeatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         longest: length of the longest character n-gram.
         word_value: value of the feature "the word itself", beside 1 for each n-gram.
         pair_value: value of the feature "these two words follow each other".
+        layout_value: length of the vector of layout features, beside 1 for that of the words; 0 for none.
         style: whether :mod:`moderation.style` stands beside the scores of the words.
     """
 
@@ -46,6 +54,7 @@ class FeatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     longest: int = 5
     word_value: float = 2.0
     pair_value: float = 1.0
+    layout_value: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse settings that no model was trained with.
@@ -64,7 +73,7 @@ class WordFeatures(msgspec.Struct, frozen=True):
         buckets: shape (features,), int64; which bucket each feature falls into.
         values: shape (features,), float32; before any weighting of the word.
         starts: shape (words + 1,), int64; features ``starts[i]`` to ``starts[i + 1]`` belong to word ``i``.
-        hashes: shape (words,), uint64; what :func:`pair_buckets` takes.
+        hashes: shape (words,), uint64; what :func:`pair_features` takes.
     """
 
     buckets: NDArray[np.int64]
@@ -106,9 +115,70 @@ def word_features(words: Sequence[str], settings: FeatureSettings) -> WordFeatur
     return WordFeatures(np.concatenate(buckets)[order], np.concatenate(values)[order], starts, hashes)
 
 
-def pair_buckets(first: NDArray[np.uint64], second: NDArray[np.uint64], settings: FeatureSettings) -> NDArray[np.int64]:
-    """The buckets of pairs of neighbouring words, from the words' hashes; shape (pairs,)."""
-    return _bucket((first ^ _PAIR_SEED) * _PRIME + second, settings)
+def pair_features(
+    tweets: NDArray[np.intp], hashes: NDArray[np.uint64], settings: FeatureSettings
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Pairs of words that follow each other; the first word of a tweet follows its start, and its end the last word.
+
+    Args:
+        tweets: shape (words,); which tweet each word stands in, in ascending order.
+        hashes: shape (words,); of the words, from :func:`word_features`.
+        settings: of the model.
+
+    Returns:
+        Two arrays of shape (pairs,): the tweet and the bucket of each, not in order.
+    """
+    if not len(tweets):
+        return tweets, np.zeros(0, np.int64)
+    same = tweets[1:] == tweets[:-1]
+    inside = np.flatnonzero(same)
+    first = np.flatnonzero(np.concatenate([[True], ~same]))
+    last = np.flatnonzero(np.concatenate([~same, [True]]))
+    before = np.concatenate([hashes[inside], np.full(len(first), _START), hashes[last]])
+    after = np.concatenate([hashes[inside + 1], hashes[first], np.full(len(last), _END)])
+    owners = np.concatenate([tweets[inside], tweets[first], tweets[last]])
+    return owners, _bucket((before ^ _PAIR_SEED) * _PRIME + after, settings)
+
+
+def layout_features(
+    tweets: NDArray[np.intp], codes: NDArray[np.intp], settings: FeatureSettings
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Runs of up to four pieces of a tweet by what they look like, start and end among them.
+
+    Args:
+        tweets: shape (pieces,); which tweet each piece stands in, in ascending order.
+        codes: shape (pieces,); of the pieces, from :func:`moderation.style.chunk_style`.
+        settings: of the model.
+
+    Returns:
+        Two arrays of shape (runs,): the tweet and the bucket of each, not in order; a run may come more than once.
+    """
+    new = np.concatenate([[True], tweets[1:] != tweets[:-1]]) if len(tweets) else np.zeros(0, np.bool_)
+    before = 2 * np.cumsum(new) - 1  # starts and ends of tweets that come before this piece
+    holders = tweets[new]
+    count = len(tweets) + 2 * len(holders)
+    line = np.full(count, 2, np.uint64)
+    owners = np.full(count, -1, np.intp)
+    places = np.arange(len(tweets)) + before
+    line[places] = codes.astype(np.uint64) + np.uint64(3)
+    owners[places] = tweets
+    starts = places[new] - 1
+    ends = np.append(starts[1:] - 1, count - 1)[: len(starts)]
+    line[starts] = 1
+    owners[starts] = owners[ends] = holders
+    runs = np.full(count, _LAYOUT_SEED)
+    found, buckets = [], []
+    for size in range(1, _LONGEST_LAYOUT + 1):
+        runs = runs[: max(0, count - size + 1)] * _PRIME + line[size - 1 :]
+        inside = np.flatnonzero(owners[: len(runs)] == owners[size - 1 :])
+        found.append(owners[inside])
+        buckets.append(_bucket(runs[inside], settings))
+    return np.concatenate(found), np.concatenate(buckets)
+
+
+def layout_scales(owners: NDArray[np.intp], tweets: int, settings: FeatureSettings) -> NDArray[np.float64]:
+    """What each tweet's layout features are multiplied by, shape (tweets,), so that long tweets weigh no more."""
+    return settings.layout_value / np.sqrt(np.maximum(np.bincount(owners, minlength=tweets), 1))
 
 
 def _word_hashes(letters: NDArray[np.uint64], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.style import MARKS, chunk_marks, chunk_style, tweet_styles
+from moderation.style import MARKS, chunk_marks, chunk_style, layout_pieces, tweet_styles
 from moderation.text import Normaliser, is_letter
 
 _MOST_CHUNKS: Final = 150_000
@@ -36,6 +36,8 @@ class Reading(msgspec.Struct, frozen=True):
         first: shape (words,); index among the batch's chunks of the one that the word begins in.
         last: shape (words,); the same of the one that it ends in.
         chunk_starts: shape (tweets + 1,); where each tweet's chunks begin among those of the batch.
+        layout: shape (pieces,); how the tweets' pieces look, tweets one after the other, see ``style.chunk_style``.
+        layout_tweets: shape (pieces,); which tweet each piece stands in.
     """
 
     words: Ids
@@ -44,6 +46,8 @@ class Reading(msgspec.Struct, frozen=True):
     first: Ids
     last: Ids
     chunk_starts: Ids
+    layout: Ids
+    layout_tweets: Ids
 
 
 class Reader:
@@ -83,9 +87,11 @@ class Reader:
         per_tweet = np.bincount(word_tweets, minlength=len(texts))
         distinct = distinct_pairs(word_tweets, words, len(self.words))[0]
         per_tweet_distinct = np.bincount(distinct, minlength=len(texts))
-        styles = tweet_styles(self._styles.values[ids], self._marks.values[ids], tweets, per_tweet, per_tweet_distinct)
+        codes = self._styles.values[ids]
+        styles = tweet_styles(codes, self._marks.values[ids], tweets, per_tweet, per_tweet_distinct)
         starts = np.concatenate([[0], np.cumsum(lengths)])
-        return Reading(words, word_tweets, styles, first, last, starts)
+        pieces = layout_pieces(codes, first, last)
+        return Reading(words, word_tweets, styles, first, last, starts, pieces[pieces >= 0], tweets[pieces >= 0])
 
     def _ids_of(self, chunks: list[str]) -> Ids:
         found: list[int | None] = list(map(self._chunk_ids.get, chunks))

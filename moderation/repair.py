@@ -12,7 +12,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
+from operator import itemgetter
 from typing import Final
 
 from moderation.vocabulary import Vocabulary
@@ -64,6 +66,7 @@ _PAIRS_OF_SIGNS: Final = (
     ("vv", "w"),
 )
 _MASK: Final = re.compile(r"[*#_\-.%?@$!&^+~=]")
+_HASHTAG: Final = re.compile(r"#[a-z]{5,}")
 _EDGES: Final = re.compile(r"^[*#_\-.%?@$!&^+~=]+|[*#_\-.%?@$!&^+~=]+$")
 _LETTER: Final = re.compile(r"[^\W\d_]")
 _AMOUNT: Final = re.compile(r"\W*\d[\d,.]*[a-z]{1,2}\W*|[a-z]{1,3}\d+")
@@ -78,20 +81,13 @@ _PHONETIC: Final = (
     ("ck", "k"),
     ("sch", "sk"),
     ("qu", "kw"),
-    ("x", "ks"),
-    ("c", "k"),
-    ("q", "k"),
-    ("z", "s"),
-    ("j", "g"),
-    ("y", "i"),
-    ("ee", "i"),
-    ("ea", "i"),
-    ("oo", "u"),
-    ("ou", "u"),
 )
+_LETTER_SOUNDS: Final = str.maketrans({"x": "ks", "c": "k", "q": "k", "z": "s", "j": "g", "y": "i"})
+_VOWEL_SOUNDS: Final = (("ee", "i"), ("ea", "i"), ("oo", "u"), ("ou", "u"))
 _JOINED_COST: Final = 9.0
 """What may be paid, in nats, to read a word as several, beside one nat for each of its letters."""
 
+_REMEMBERED: Final = 20_000
 _MEAN_PART: Final = 2.5
 _MOST_VARIANTS: Final = 16
 _LONGEST_WORD: Final = 20
@@ -156,6 +152,9 @@ class Repairs:
         self._skeletons: Final[dict[str, str]] = {}
         self._sounds: Final[dict[str, str]] = {}
         self._scrambles: Final[dict[tuple[str, str, str], str]] = {}
+        # Wrappers of this instance and not of the class, which would keep every instance alive.
+        self.word = lru_cache(_REMEMBERED)(self._word)
+        self.signs = lru_cache(_REMEMBERED)(self._signs)
         for word in vocabulary.words:
             for ends in ((word[0], word[-1]), (word[0], ""), ("", word[-1])):
                 self._by_ends.setdefault((len(word), *ends), []).append(word)
@@ -172,7 +171,7 @@ class Repairs:
                 if shorter not in self._telling:
                     self._deletions.setdefault(shorter, word)
 
-    def word(self, word: str) -> tuple[str, ...]:
+    def _word(self, word: str) -> tuple[str, ...]:
         """What a run of letters and digits that is not in the vocabulary stands for; itself if nothing fits."""
         if not word.isascii() or word.isdigit():
             return (word,)
@@ -184,9 +183,10 @@ class Repairs:
             return (squeezed,)
         return self._guess(squeezed)
 
-    def signs(self, text: str) -> str | None:
+    def _signs(self, text: str) -> str | None:
         """The word behind text with signs for letters or over letters (``$h1t``, ``f**k``), or None."""
-        return self._unleet(text) or self._unmask(text)
+        found = self._unleet(text)
+        return found if found or _HASHTAG.fullmatch(text) else self._unmask(text)
 
     def segment(self, letters: str, *, certain: bool) -> tuple[str, ...] | None:
         """The most likely words that, run together, give these letters (Viterbi); None if there are none, or unlikely.
@@ -266,9 +266,7 @@ class Repairs:
         if not _RUN.search(word):
             return word
         twice = _LONG_RUN.sub(r"\1\1", word)
-        once = _RUN.sub(r"\1", word)
-        mixed = [_LONG_RUN.sub(r"\1", word), *_one_run_kept(word)]
-        return next((variant for variant in (twice, *mixed, once) if variant in self._counts), twice)
+        return next(filter(self._counts.__contains__, _squeezed(word, twice)), twice)
 
     def _unleet(self, text: str) -> str | None:
         if not _LETTER.search(text):
@@ -293,11 +291,13 @@ class Repairs:
         if not first and not last:
             return None
         known = [(place, letter) for place, letter in enumerate(text) if not _MASK.match(letter)]
-        fitting = [
-            word
-            for word in self._by_ends.get((len(text), first, last), ())
-            if all(word[place] == letter for place, letter in known)
-        ]
+        if len(known) == 1:
+            place, letter = known[0]
+            fitting = [word for word in self._by_ends.get((len(text), first, last), ()) if word[place] == letter]
+        else:
+            letters = itemgetter(*(place for place, _ in known))
+            wanted = tuple(letter for _, letter in known)
+            fitting = [word for word in self._by_ends.get((len(text), first, last), ()) if letters(word) == wanted]
         if not fitting or (len(known) == 1 and fitting[0] not in self._telling and len(text) < 4):  # noqa: PLR2004
             return None
         return next((word for word in fitting if word in self._telling), fitting[0])
@@ -315,6 +315,15 @@ def _readings(text: str) -> Iterator[str]:
         if number >= _MOST_VARIANTS:
             return
         yield "".join(letters)
+
+
+def _squeezed(word: str, twice: str) -> Iterator[str]:
+    """What a word with runs of a letter may be short for, likeliest first."""
+    yield twice
+    if twice != word:
+        yield _LONG_RUN.sub(r"\1", word)
+    yield from _one_run_kept(word)
+    yield _RUN.sub(r"\1", word)
 
 
 def _one_run_kept(word: str) -> Iterator[str]:
@@ -344,6 +353,10 @@ def _scramble(word: str) -> tuple[str, str, str]:
 def _sound(word: str) -> str:
     """Roughly how a word sounds, so that other spellings of it come out alike."""
     for spelling, sound in _PHONETIC:
+        if spelling in word:
+            word = word.replace(spelling, sound)
+    word = word.translate(_LETTER_SOUNDS)
+    for spelling, sound in _VOWEL_SOUNDS:
         if spelling in word:
             word = word.replace(spelling, sound)
     return _RUN.sub(r"\1", word)

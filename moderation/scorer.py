@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.features import FeatureSettings, pair_buckets, word_features
+from moderation.features import FeatureSettings, layout_features, layout_scales, pair_features, word_features
 from moderation.reading import Column, Reader, Reading, distinct_pairs
 from moderation.text import Normaliser
 from moderation.vocabulary import Vocabulary
@@ -101,19 +101,25 @@ class Scorer:
             self._add_pairs(total, reading)
         lengths = np.sqrt(total[:, -1])
         scores = total[:, :-1] / lengths[:, None] + self._intercept
+        if self._settings.layout_value:
+            scores += self._layout_scores(reading, tweets)
         return Scored(reading, scores, rows[reading.words, :-1], lengths)
 
     def _add_pairs(self, total: NDArray[np.float64], reading: Reading) -> None:
-        neighbours = np.flatnonzero(reading.tweets[1:] == reading.tweets[:-1])
-        if not len(neighbours):
-            return
-        hashes = self._hashes.values[reading.words]
-        buckets = pair_buckets(hashes[neighbours], hashes[neighbours + 1], self._settings)
-        owners, buckets = distinct_pairs(reading.tweets[neighbours], buckets, len(self._weights))
+        owners, buckets = pair_features(reading.tweets, self._hashes.values[reading.words], self._settings)
+        owners, buckets = distinct_pairs(owners, buckets, len(self._weights))
         rows = np.empty((len(buckets), total.shape[1]), np.float32)
         rows[:, :-1] = self._weights[buckets] * np.float32(self._settings.pair_value)
         rows[:, -1] = self._settings.pair_value**2
         _add(total, owners, rows)
+
+    def _layout_scores(self, reading: Reading, tweets: int) -> NDArray[np.float64]:
+        owners, buckets = layout_features(reading.layout_tweets, reading.layout, self._settings)
+        order = np.argsort(owners, kind="stable")
+        total = np.zeros((tweets, self._weights.shape[1]))
+        if len(order):
+            _add(total, owners[order], self._weights[buckets[order]])
+        return total * layout_scales(owners, tweets, self._settings)[:, None]
 
 
 class WordImportance:

@@ -142,6 +142,28 @@ def _letters(chunk: str) -> Shape:  # noqa: PLR0911 - a table of cases
     return Shape.PLAIN
 
 
+def layout_pieces(codes: NDArray[np.intp], first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.intp]:
+    """What of a batch's chunks belongs to the layout of their tweets.
+
+    A word that was taken apart counts as one plain piece, and single letters, which may be what is left of one, are
+    no pieces.
+
+    Args:
+        codes: shape (chunks,); the chunks' codes.
+        first: shape (words,); the chunk in which each word begins.
+        last: shape (words,); the chunk in which each word ends.
+
+    Returns:
+        Shape (chunks,): the codes of the pieces, and -1 where there is none.
+    """
+    pieces = np.where(codes // (_STARTS * _ENDS) == Shape.NEUTRAL, -1, codes)
+    apart = np.flatnonzero(last > first)
+    for begin, end in zip(first[apart].tolist(), last[apart].tolist(), strict=True):
+        pieces[begin:end] = -1
+        pieces[end] = codes[end] % (_STARTS * _ENDS)
+    return pieces
+
+
 def tweet_styles(
     codes: NDArray[np.intp],
     marks: NDArray[np.float32],

@@ -31,6 +31,7 @@ _APOSTROPHE: Final = re.compile(r"(?<=\w)['`](?=\w)")
 _URL: Final = re.compile(r"https?:|www\.\w|\bt\.co/|\w\.(?:com|net|org)(?:/|$)")
 _USER: Final = re.compile(r"@\w+")
 _SIGNS: Final = re.compile(r"[^\w\s]|_")
+_WORD_SIGN: Final = re.compile(r"[^.,:;!?'\")\u2026\u201d\u2019]")
 _STRONG: Final = re.compile(r"[*@$!%&^+~=|<>(){}\[\]#]")
 _LATIN: Final = re.compile("[A-Za-z]")
 _OTHER_SCRIPT: Final = re.compile("[\u0370-\u167f\u1f00-\u1fff\ua4d0-\ua95f]")
@@ -62,30 +63,44 @@ class Normaliser:
 
     def chunk_words(self, chunk: str) -> tuple[str, ...]:
         """The words of a piece of raw text that holds no white space; none if it is punctuation only."""
-        plain = self._plain(chunk)
-        if plain is not None:
-            return plain
+        if chunk in self._known or chunk in TOKENS:
+            return (chunk,)
+        core = chunk.lower().lstrip(_QUOTES).rstrip(_CLOSING)
+        if core in self._known:
+            return (core,)
         if chunk.startswith(_SCHEMES):
             return (URL,)
-        core = chunk.lower().lstrip(_QUOTES).rstrip(_CLOSING)
+        if chunk[0] == "@" and _USER.fullmatch(chunk) and not self._disguised(chunk):
+            return (USER,)
         if len(core) <= _LONGEST_WORD and core.isascii() and core.isalpha():
-            words = self._repairs.word(core)
-            if words == (core,):
-                return words
-        else:
-            words = self._unfolded(chunk)
-        for _ in range(_ROUNDS):  # what came out must come out again when it is normalised once more
+            return self._settled(self._repairs.word(core))
+        return self._settled(self._unfolded(chunk))
+
+    def _settled(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """The words normalised until they come out as they went in, so that normalising twice is normalising once."""
+        for _ in range(_ROUNDS):
+            if all(map(self._is_settled, words)):
+                break
             again = tuple(word for part in words for word in self._plain(part) or self._unfolded(part))
             if again == words:
                 break
             words = again
         return words
 
+    def _is_settled(self, word: str) -> bool:
+        """Whether a word surely comes out as it is."""
+        return word in self._known or (
+            len(word) <= _LONGEST_WORD and word.isascii() and word.isalpha() and self._repairs.word(word) == (word,)
+        )
+
     def without_name(self, chunk: str) -> str:
         """One chunk for all links and one for all plain mentions, so that names, which are endless, are not kept."""
         first = chunk[0]
         if first == "@":
-            return _ANY_USER if _USER.fullmatch(chunk) and not self._disguised(chunk) else chunk
+            name = _USER.match(chunk)
+            if name and not self._disguised(name.group()) and not _WORD_SIGN.search(chunk, name.end()):
+                return _ANY_USER + chunk[name.end() :]
+            return chunk
         return _ANY_URL if first == "h" and chunk.startswith(_SCHEMES) else chunk
 
     def undisguised(self, chunk: str, words: tuple[str, ...]) -> str:
@@ -233,15 +248,25 @@ class Normaliser:
 
     def _with_signs(self, core: str, text: str, parts: list[str]) -> tuple[str, ...]:
         """The words of text that holds punctuation or other signs inside."""
-        user = _USER.match(core)
-        if user and not self._disguised(user.group()):
-            rest = core[user.end() :]
-            return (USER, *(self._unsigned(rest) if rest else ()))
+        users, start = self._users(core)
+        if users:
+            rest = core[start:]
+            return (USER,) * users + (self._unsigned(rest) if rest else ())
         for attempt in (self._signs, self._taken_apart) if _STRONG.search(core) else (self._taken_apart, self._signs):
             found = attempt(core, text, parts)
             if found:
                 return found
         return tuple(word for part in parts for word in self._part(part))
+
+    def _users(self, core: str) -> tuple[int, int]:
+        """How many mentions text begins with, and where it goes on after them and the punctuation between them."""
+        users = start = 0
+        while (user := _USER.match(core, start)) and not self._disguised(user.group()):
+            users += 1
+            start = user.end()
+            while start < len(core) and core[start] in _QUOTES:
+                start += 1
+        return users, start
 
     def _part(self, part: str) -> tuple[str, ...]:
         return (part,) if part in self._known else self._repairs.word(part)

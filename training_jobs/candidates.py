@@ -48,13 +48,14 @@ from training_jobs.fitting.matrix import Vectoriser
 from training_jobs.fitting.metrics import summary
 from training_jobs.fitting.published import SETTINGS as STUDY_SETTINGS
 from training_jobs.fitting.published import PublishedStudy
-from training_jobs.fitting.thresholds import RULE, choose_thresholds
+from training_jobs.fitting.thresholds import choose_thresholds
 from training_jobs.trained import BASELINE
 
 Progress = Callable[[str, float], None]
 Parameters = dict[str, str | int | float | bool]
 
 FOLDS: Final = 4
+LAYOUT_VALUE: Final = 0.3
 LEAST_PER_CLASS: Final = 6
 """Fewer tweets of a class than this cannot be spread over the folds."""
 
@@ -196,7 +197,7 @@ def fit(
         return Fitted(None, study)
     report("learning the vocabulary", 0.0)
     vocabulary = learn_vocabulary(texts, classes.tolist())
-    settings = FeatureSettings(style=recipe.network)
+    settings = FeatureSettings(style=recipe.network, layout_value=LAYOUT_VALUE if recipe.network else 0.0)
     vectoriser = Vectoriser(Normaliser(vocabulary), settings)
     report("reading the tweets", 0.05)
     training = _training(vectoriser, texts, labels, groups, seed if recipe.network else None)
@@ -210,6 +211,7 @@ def fit(
     head, probabilities, error_before = _fit_head(recipe, training, scores, seed)
     report("fitting on everything", 0.85)
     linear = recipe.learn(recipe.settings, training.rows, seed)
+    chosen = choose_thresholds(probabilities, classes)
     manifest = Manifest(
         normaliser=NormaliserSettings(NORMALISER_VERSION, vocabulary.tweets),
         features=settings,
@@ -219,11 +221,11 @@ def fit(
             error_before,
             calibration_error(probabilities, classes),
         ),
-        thresholds=choose_thresholds(probabilities, classes),
-        thresholds_rule=RULE,
+        thresholds=chosen.thresholds,
+        thresholds_rule=chosen.rule,
         candidate=candidate,
         parameters=recipe.parameters(),
-        metrics=summary(probabilities, classes),
+        metrics={**summary(probabilities, classes), **chosen.shares},
         seed=seed,
         data_sha256=data_sha256,
         code_version=code_version(),

@@ -107,18 +107,19 @@ def recalibrate(parent: Model, parent_sha256: str, tweets: ReviewedTweets, seed:
     probabilities = np.empty_like(parents)
     folds = []
     for seen, held_out in reviewed.folds(seed):
-        shift, thresholds = fit_with_thresholds(inputs.at(seen), reviewed.at(seen), seed + 1)
+        shift, chosen = fit_with_thresholds(inputs.at(seen), reviewed.at(seen), seed + 1)
         probabilities[held_out] = shift.probabilities(inputs.at(held_out))
-        folds.append((held_out, thresholds))
+        folds.append((held_out, chosen.thresholds))
     everything = np.arange(len(tweets.texts))
     before = _figures(parents, reviewed, tweets, [(everything, parent.manifest.thresholds)])
     after = _figures(probabilities, reviewed, tweets, folds)
-    shift, thresholds = fit_with_thresholds(inputs, reviewed, seed + 1)
+    shift, chosen = fit_with_thresholds(inputs, reviewed, seed + 1)
     manifest = msgspec.structs.replace(
         parent.manifest,
         candidate=RECALIBRATED,
         calibration=Calibration(METHOD, FOLDS, before.harm_calibration_error, after.harm_calibration_error),
-        thresholds=thresholds,
+        thresholds=chosen.thresholds,
+        thresholds_rule=chosen.rule,
         metrics=after.flat(),
         seed=seed,
         created_at=timestamp(_now()),

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from moderation.labels import HARMLESS, LABELS
 from moderation.model import FARTHEST, Arrays, Model, softmax
 from moderation.policy import Thresholds
-from training_jobs.fitting.thresholds import choose_thresholds
+from training_jobs.fitting.thresholds import Chosen, choose_thresholds
 
 FOLDS: Final = 5
 PENALTY: Final = 1.0
@@ -156,14 +156,14 @@ def fit_shift(inputs: Inputs, reviewed: Reviewed, penalty: float = PENALTY) -> S
     return Shift(weights, found[-1] - centre @ weights)
 
 
-def fit_with_thresholds(inputs: Inputs, reviewed: Reviewed, seed: int) -> tuple[Shift, Thresholds]:
+def fit_with_thresholds(inputs: Inputs, reviewed: Reviewed, seed: int) -> tuple[Shift, Chosen]:
     """The shift, and thresholds chosen on probabilities of tweets that the shift behind them was not fitted on."""
     probabilities = np.empty_like(inputs.logits)
     for seen, held_out in reviewed.folds(seed):
         shift = fit_shift(inputs.at(seen), reviewed.at(seen))
         probabilities[held_out] = shift.probabilities(inputs.at(held_out))
-    thresholds = choose_thresholds(probabilities, reviewed.classes(probabilities))
-    return fit_shift(inputs, reviewed), thresholds
+    chosen = choose_thresholds(probabilities, reviewed.classes(probabilities))
+    return fit_shift(inputs, reviewed), chosen
 
 
 def shifted_arrays(model: Model, shift: Shift) -> Arrays:

@@ -82,16 +82,15 @@ class Features:
 
     def prepared(self, texts: Sequence[str]) -> Call:
         """Hash the words of a batch; they are read by now."""
-        from moderation.features import pair_buckets, word_features  # noqa: PLC0415
+        from moderation.features import pair_features, word_features  # noqa: PLC0415
         from moderation.reading import Reader  # noqa: PLC0415
 
         reader = Reader(self._normaliser)
-        words = reader.read(list(texts)).words
+        reading = reader.read(list(texts))
 
         def hashed() -> object:
             features = word_features(reader.words, self._settings)
-            hashes = features.hashes[words]
-            return features, pair_buckets(hashes[:-1], hashes[1:], self._settings)
+            return features, pair_features(reading.tweets, features.hashes[reading.words], self._settings)
 
         return hashed
 

@@ -27,7 +27,7 @@ def keyword_model() -> Model:
     weights = np.zeros((1 << _FEATURES.bits, len(LABELS)), np.float32)
     for label in HARMFUL:
         weights[_bucket(insult(label)), LABELS.index(label)] = 200.0
-    weights[_bucket(DOUBTFUL), LABELS.index(Label.GENDER)] = 16.0
+    weights[_bucket(DOUBTFUL), LABELS.index(Label.GENDER)] = 17.0
     intercept = np.zeros(len(LABELS))
     intercept[LABELS.index(HARMLESS)] = 4.0
     arrays: Arrays = {

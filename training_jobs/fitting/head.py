@@ -20,7 +20,7 @@ from moderation.model import Hidden, scaled
 from training_jobs.fitting.calibration import CalibrationMap, fit_calibration
 
 UNITS: Final = 48
-MEMBERS: Final = 3
+MEMBERS: Final = 4
 EPOCHS: Final = 16
 _SHRINKAGE: Final = 0.2
 _RATE: Final = 1e-3
@@ -72,7 +72,7 @@ def fit_network(
         seed: of the networks' beginnings and the order of the tweets.
     """
     centre, scale = inputs.mean(axis=0), inputs.std(axis=0) + 1e-3
-    prepared = scaled(inputs, centre, scale)
+    prepared = scaled(inputs, centre, scale).astype(np.float32)  # half the time of double precision
     members = [_member(prepared, classes, weights, seed + number) for number in range(MEMBERS)]
     hidden = Hidden(
         centre,
@@ -97,7 +97,7 @@ def identity() -> Head:
 
 
 def _member(
-    inputs: NDArray[np.float64], classes: NDArray[np.intp], weights: NDArray[np.float64], seed: int
+    inputs: NDArray[np.float32], classes: NDArray[np.intp], weights: NDArray[np.float64], seed: int
 ) -> MLPClassifier:
     network = MLPClassifier(
         (UNITS,),

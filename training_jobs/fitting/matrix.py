@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from moderation.features import FeatureSettings, WordFeatures, pair_buckets, word_features
+from moderation.features import (
+    FeatureSettings,
+    WordFeatures,
+    layout_features,
+    layout_scales,
+    pair_features,
+    word_features,
+)
 from moderation.reading import Reader, Reading, distinct_pairs
 from moderation.scorer import WordImportance
 from moderation.text import Normaliser
@@ -54,18 +61,21 @@ class Vectoriser:
         )
         pairs = self._pairs(reading, features, len(texts))
         squares = held @ _row_squares(features, importance) + _sums_of_squares(pairs) + 1e-12
-        rows = held @ _by_word(features, importance, buckets) + pairs
-        return Matrix(
-            sparse.csr_matrix(sparse.diags_array(1.0 / np.sqrt(squares)) @ rows, dtype=np.float32), reading.styles
-        )
+        rows = sparse.diags_array(1.0 / np.sqrt(squares)) @ (held @ _by_word(features, importance, buckets) + pairs)
+        if self._settings.layout_value:
+            rows = rows + self._layout(reading, len(texts))
+        return Matrix(sparse.csr_matrix(rows, dtype=np.float32), reading.styles)
 
     def _pairs(self, reading: Reading, features: WordFeatures, tweets: int) -> sparse.csr_matrix:
-        neighbours = np.flatnonzero(reading.tweets[1:] == reading.tweets[:-1])
-        hashes = features.hashes[reading.words]
-        buckets = pair_buckets(hashes[neighbours], hashes[neighbours + 1], self._settings)
         width = 1 << self._settings.bits
-        owners, buckets = distinct_pairs(reading.tweets[neighbours], buckets, width)
+        owners, buckets = pair_features(reading.tweets, features.hashes[reading.words], self._settings)
+        owners, buckets = distinct_pairs(owners, buckets, width)
         return self._settings.pair_value * _indicator(owners, buckets, (tweets, width))
+
+    def _layout(self, reading: Reading, tweets: int) -> sparse.csr_matrix:
+        owners, buckets = layout_features(reading.layout_tweets, reading.layout, self._settings)
+        values = layout_scales(owners, tweets, self._settings)[owners]
+        return sparse.csr_matrix((values, (owners, buckets)), shape=(tweets, 1 << self._settings.bits))
 
 
 def _indicator(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]) -> sparse.csr_matrix:

@@ -1,36 +1,52 @@
-"""When to flag and when to refer, chosen on out-of-fold probabilities, a pair of thresholds per harmful class."""
+"""When to flag and when to refer, chosen on out-of-fold probabilities."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moderation.labels import HARMFUL, HARMLESS, LABELS
-from moderation.policy import Thresholds
+from moderation.messages import Decision
+from moderation.policy import DECISIONS, Thresholds, decide
 
 FLAGGED_HARMLESS: Final = 0.02
 """Share of all harmless tweets that may be flagged as any one harmful class: five classes, at most 10% in all."""
 
-MISSED: Final = 0.05
-"""Share of a class's cyberbullying that may pass unseen."""
+REFERRED_HARMLESS: Final = 0.15
+"""Share of all harmless tweets that may be referred: most of a stream is harmless, so this is what a team must read."""
 
 LOWEST: Final = 0.2
 HIGHEST: Final = 0.98
 
-RULE: Final = (
-    f"Chosen on out-of-fold probabilities of harm, per likeliest harmful class. Flag: the least threshold at which at "
+_RULE: Final = (
+    f"Chosen on out-of-fold probabilities of harm. Flag, per likeliest harmful class: the least threshold at which at "
     f"most {FLAGGED_HARMLESS:.0%} of all harmless tweets are flagged as that class, and at least one half. Refer: the "
-    f"greatest threshold at which at most {MISSED:.0%} of the class's tweets pass. Both within [{LOWEST}, {HIGHEST}]."
+    f"least threshold at which at most {REFERRED_HARMLESS:.0%} of all harmless tweets are referred, or the class's "
+    f"flag threshold if that is lower. Both within [{LOWEST}, {HIGHEST}]."
 )
 
 _HARMLESS_COLUMN = LABELS.index(HARMLESS)
 _HARMFUL_COLUMNS = np.array([LABELS.index(label) for label in HARMFUL])
 
 
-def choose_thresholds(probabilities: NDArray[np.float64], classes: NDArray[np.intp]) -> Thresholds:
-    """Thresholds by :data:`RULE`.
+class Chosen(NamedTuple):
+    """Thresholds and what comes of them.
+
+    Attributes:
+        thresholds: one pair per harmful class.
+        rule: how they were chosen and what comes of them, in words.
+        shares: of harmful and of harmless tweets, by decision: ``harmful_pass``, ``harmless_flag`` and so on.
+    """
+
+    thresholds: Thresholds
+    rule: str
+    shares: dict[str, float]
+
+
+def choose_thresholds(probabilities: NDArray[np.float64], classes: NDArray[np.intp]) -> Chosen:
+    """Thresholds that keep wrong flags and a review team's reading within bounds; see ``rule``.
 
     Args:
         probabilities: shape (tweets, classes), calibrated, of tweets that the scoring learner has not seen.
@@ -40,12 +56,36 @@ def choose_thresholds(probabilities: NDArray[np.float64], classes: NDArray[np.in
     likeliest = _HARMFUL_COLUMNS[np.argmax(probabilities[:, _HARMFUL_COLUMNS], axis=1)]
     harmless = classes == _HARMLESS_COLUMN
     allowed = int(FLAGGED_HARMLESS * harmless.sum())
-    flag, refer = {}, {}
+    flag = {}
     for label, column in zip(HARMFUL, _HARMFUL_COLUMNS.tolist(), strict=True):
         alarms = np.sort(harm[harmless & (likeliest == column)])[::-1]
         least = alarms[allowed] + 1e-6 if len(alarms) > allowed else 0.5
         flag[label] = round(float(np.clip(least, 0.5, HIGHEST)), 4)
-        caught = np.sort(harm[classes == column])
-        greatest = caught[int(MISSED * len(caught))] if len(caught) else 0.5
-        refer[label] = round(float(np.clip(greatest, LOWEST, flag[label])), 4)
-    return Thresholds(flag=flag, refer=refer)
+    flagged = _shares(probabilities, harmless, Thresholds(flag=flag, refer=flag))["harmless_flag"]
+    passing = max(0.0, 1.0 - flagged - REFERRED_HARMLESS)
+    lowest = float(np.quantile(harm[harmless], passing, method="higher")) + 1e-6
+    refer = {label: round(float(np.clip(lowest, LOWEST, of_class)), 4) for label, of_class in flag.items()}
+    thresholds = Thresholds(flag=flag, refer=refer)
+    shares = _shares(probabilities, harmless, thresholds)
+    return Chosen(thresholds, f"{_RULE} {_outcome(shares)}", shares)
+
+
+def _shares(
+    probabilities: NDArray[np.float64], harmless: NDArray[np.bool_], thresholds: Thresholds
+) -> dict[str, float]:
+    _, decisions = decide(probabilities, thresholds)
+    return {
+        f"{kind}_{decision.value}": float((decisions[chosen] == number).mean())
+        for kind, chosen in (("harmful", ~harmless), ("harmless", harmless))
+        for number, decision in enumerate(DECISIONS)
+    }
+
+
+def _outcome(shares: dict[str, float]) -> str:
+    def told(kind: str) -> str:
+        flagged, referred, passed = (
+            shares[f"{kind}_{decision.value}"] for decision in (Decision.FLAG, Decision.REFER, Decision.PASS)
+        )
+        return f"{flagged:.1%} are flagged, {referred:.1%} referred and {passed:.1%} pass"
+
+    return f"Of the harmful tweets {told('harmful')}; of the harmless {told('harmless')}."

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.errors import BadArtefactError
-from moderation.features import FeatureSettings, pair_buckets, word_features
+from moderation.features import FeatureSettings, layout_features, layout_scales, pair_features, word_features
 
 _SETTINGS = FeatureSettings(bits=12)
 _WORD = st.text(st.characters(exclude_categories=["Cs", "Zs"]), min_size=1, max_size=12)
@@ -28,6 +28,7 @@ def test_a_word_has_itself_and_its_n_grams() -> None:
     assert (features.buckets[1:7] >= half).all()
 
 
+@settings(deadline=None)
 @given(st.lists(_WORD, min_size=1, max_size=8))
 def test_a_word_is_hashed_alike_alone_and_among_others(words: list[str]) -> None:
     together = word_features(words, _SETTINGS)
@@ -46,14 +47,44 @@ def test_no_words() -> None:
     assert features.buckets.size == features.hashes.size == 0
 
 
-def test_pairs_know_their_order() -> None:
-    hashes = word_features(["you", "stupid"], FeatureSettings()).hashes
-    assert pair_buckets(hashes[:1], hashes[1:], FeatureSettings()) != pair_buckets(
-        hashes[1:], hashes[:1], FeatureSettings()
-    )
+def test_pairs_know_their_order_and_the_ends_of_a_tweet() -> None:
+    you, stupid = word_features(["you", "stupid"], _SETTINGS).hashes
+    owners, there = pair_features(np.array([0, 0]), np.array([you, stupid]), _SETTINGS)
+    _, back = pair_features(np.array([0, 0]), np.array([stupid, you]), _SETTINGS)
+    assert owners.tolist() == [0, 0, 0]
+    assert len({*there.tolist(), *back.tolist()}) == 6
+    owners, alone = pair_features(np.array([0, 2]), np.array([you, stupid]), _SETTINGS)
+    assert owners.tolist() == [0, 2, 0, 2]  # neither follows the other: they stand in different tweets
+    assert set(there.tolist()) & set(alone.tolist()) == {there[1], there[2]}
 
 
-@pytest.mark.parametrize("settings", [{"bits": 1}, {"bits": 21}, {"shortest": 0}, {"shortest": 5, "longest": 4}])
-def test_settings_out_of_range(settings: dict[str, int]) -> None:
+def test_no_pairs_and_no_layout_without_words() -> None:
+    nothing = np.zeros(0, np.intp)
+    assert pair_features(nothing, np.zeros(0, np.uint64), _SETTINGS)[1].size == 0
+    assert layout_features(nothing, nothing, _SETTINGS)[1].size == 0
+    assert layout_scales(nothing, 2, _SETTINGS).tolist() == [_SETTINGS.layout_value] * 2
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(0, 239), max_size=7), min_size=1, max_size=5))
+def test_layout_is_hashed_alike_alone_and_among_others(tweets: list[list[int]]) -> None:
+    owners = np.repeat(np.arange(len(tweets)), [len(codes) for codes in tweets])
+    codes = np.array([code for codes in tweets for code in codes], np.intp)
+    found, buckets = layout_features(owners, codes, _SETTINGS)
+    for tweet, alone in enumerate(tweets):
+        _, expected = layout_features(np.zeros(len(alone), np.intp), np.array(alone, np.intp), _SETTINGS)
+        assert buckets[found == tweet].tolist() == expected.tolist()
+        line = len(alone) + 2 if alone else 0  # start, pieces, end
+        assert len(expected) == sum(max(0, line - size + 1) for size in range(1, 5))
+
+
+def test_layout_knows_order_start_and_end() -> None:
+    _, there = layout_features(np.array([0, 0]), np.array([10, 20]), _SETTINGS)
+    _, back = layout_features(np.array([0, 0]), np.array([20, 10]), _SETTINGS)
+    assert len(set(there.tolist()) & set(back.tolist())) == 4  # what is alike: each piece, the start, the end
+
+
+@pytest.mark.parametrize("values", [{"bits": 1}, {"bits": 21}, {"shortest": 0}, {"shortest": 5, "longest": 4}])
+def test_settings_out_of_range(values: dict[str, int]) -> None:
     with pytest.raises(BadArtefactError):
-        FeatureSettings(**settings)  # type: ignore[arg-type]
+        FeatureSettings(**values)  # type: ignore[arg-type]

@@ -131,6 +131,51 @@ def test_output_is_bounded_and_inside_the_text(normaliser: Normaliser, text: str
     assert all(token.word and not token.word.isspace() for token in tokens)
 
 
+_UNITS = [
+    *(
+        "a",
+        "ab ",
+        "s.t",
+        "f**k1 ",
+        "a b ",
+        "\u0301",
+        "&amp;",
+        "stu pid ",
+        "@",
+        "1!|",
+        "xyzw",
+        "@a",
+        "@a.",
+        "@a'b",
+        "@a/b",
+    ),
+    *("#a", "#stupididiot", "&amp;amp;#115;", "a\u0301", "\u200b", "\U0001f595", "http://t.co/", "t.co/.", "a.com-"),
+    *("\u0250q\u0254p\u01dd", "\u0430\u0455", "<user>", "<", "'", "a'", "(_)", "|\\/|", "\u2026", "5tup1d$"),
+]
+
+
+@pytest.mark.parametrize("unit", _UNITS)
+@pytest.mark.parametrize("size", [999, 10_000])
+def test_no_text_is_too_long_or_too_odd(normaliser: Normaliser, unit: str, size: int) -> None:
+    text = (unit * size)[:size]
+    once = normaliser.normalise(text)
+    assert len(once) <= 6 * size
+    assert normaliser.normalise(once) == once
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("@a@b", "<user> <user>"),
+        ("@a.@b!", "<user> <user>"),
+        ("@a:idiot", "<user> idiot"),
+        (".@a", "<user>"),
+    ],
+)
+def test_mentions_in_a_row(normaliser: Normaliser, raw: str, words: str) -> None:
+    assert normaliser.normalise(raw) == words
+
+
 @pytest.mark.parametrize(
     "unit", ["a", "ab ", "s.t", "f**k1 ", "a b ", "\u0301", "&amp;", "stu pid ", "@", "1!|", "xyzw"]
 )
