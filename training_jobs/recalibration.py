@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from moderation.labels import HARMLESS, LABELS
 from moderation.model import FARTHEST, Arrays, Model, softmax
-from moderation.policy import Thresholds
 from training_jobs.fitting.thresholds import Chosen, choose_thresholds
 
 FOLDS: Final = 5

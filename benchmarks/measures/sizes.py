@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SIDES: Final = ALL
 REQUIREMENTS: Final = Path("lambdas/requirements.txt")
-CALLED_SERVICES: Final = frozenset(("dynamodb", "events", "kinesis", "s3", "sns", "ssm"))
+CALLED_SERVICES: Final = frozenset(("dynamodb", "events", "kinesis", "s3", "sns", "sqs", "ssm"))
 """Whose models of botocore's the image keeps, see ``lambdas/Dockerfile``."""
 
 _MEGABYTE: Final = 1e6

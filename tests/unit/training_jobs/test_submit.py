@@ -27,6 +27,7 @@ from training_jobs.submit import choice_from, definition_of, follow_job, list_jo
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
 GIVEN = {"model": "s3://b/model.tar.gz", "candidate": "s3://b/candidate.tar.gz"}
+GIVEN_TO_EVALUATE = {**GIVEN, "baseline": "s3://b/baseline.tar.gz"}
 Json = dict[str, Any]
 
 
@@ -78,7 +79,7 @@ def same_but_for_expressions(template: Any, request: Any) -> None:
         ("Prepare", "prepare", {}),
         ("Fit", "train", {}),
         ("Refit", "train", {"refit": True}),
-        ("Evaluate", "evaluate", {"inputs": GIVEN}),
+        ("Evaluate", "evaluate", {"inputs": GIVEN_TO_EVALUATE}),
         ("Register", "register", {"inputs": GIVEN}),
         ("Promote", "promote", {"version": "3"}),
     ],
@@ -133,7 +134,11 @@ def test_a_stage_whose_jobs_run_elsewhere() -> None:
 
 
 def test_every_step_can_be_launched() -> None:
-    needs: dict[str, Json] = {"evaluate": {"inputs": GIVEN}, "register": {"inputs": GIVEN}, "promote": {"version": "1"}}
+    needs: dict[str, Json] = {
+        "evaluate": {"inputs": GIVEN_TO_EVALUATE},
+        "register": {"inputs": GIVEN},
+        "promote": {"version": "1"},
+    }
     assert {filled(step, **needs.get(step, {})).body["Environment"]["STAGE"] for step in STEPS} == {"dev"}
 
 
@@ -240,7 +245,12 @@ def test_a_training_request_is_sent_to_the_letter(session: StubbedSession, jobs:
 
 @pytest.mark.parametrize(
     ("step", "given"),
-    [("prepare", {}), ("evaluate", {"inputs": GIVEN}), ("register", {"inputs": GIVEN}), ("promote", {"version": "3"})],
+    [
+        ("prepare", {}),
+        ("evaluate", {"inputs": GIVEN_TO_EVALUATE}),
+        ("register", {"inputs": GIVEN}),
+        ("promote", {"version": "3"}),
+    ],
 )
 def test_a_processing_request_is_sent_to_the_letter(
     session: StubbedSession, jobs: SageMakerJobs, step: str, given: Json
