@@ -31,7 +31,7 @@ LEAST = {
     "an insult taken out": 0.85,
     "praise for an insult": 0.85,
     "a plain insult": 0.9,
-    "a plain threat": 0.75,
+    "a plain threat": 0.6,
     "a greeting": 0.6,
     "an everyday sentence": 0.9,
     "criticism of a thing": 0.6,
@@ -77,14 +77,14 @@ def test_no_disguise_makes_it_blind(findings: Findings) -> None:
     assert clean.macro_f1 > 0.6
     for attack in findings.attacks:
         assert attack.macro_f1 > clean.macro_f1 - (0.15 if attack.named else 0.3), attack
-        assert attack.caught > clean.caught - 0.2, attack
+        assert attack.caught > clean.caught - 0.3, attack
     assert findings.worst_named == min(attack.macro_f1 for attack in findings.attacks if attack.named)
     assert findings.mean_other > clean.macro_f1 - 0.1
 
 
 def test_groups_are_neither_suspects_nor_fair_game(findings: Findings) -> None:
     assert findings.neutral.flagged < 0.25
-    assert findings.plain_attacks.caught > 0.8
+    assert findings.plain_attacks.caught > 0.7
     subtle = next(kind for kind in findings.kinds if kind.name == "without a bad word")
     assert subtle.shares.caught > findings.neutral.flagged  # a name alone must count for less than an attack
 
