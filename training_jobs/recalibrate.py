@@ -209,20 +209,6 @@ def print_outcome(console: Console, tweets: ReviewedTweets, outcome: Outcome) ->
     console.print(table)
 
 
-def check_out(out: Path, model: Path) -> None:
-    """Refuse an output folder that holds something else, or the parent.
-
-    Raises:
-        InputError: saying what is there.
-    """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder with --out")
-    if out.resolve() == model.resolve():
-        raise InputError("--out is the folder of the model itself; name another, so that there is a way back")
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST_FILE).is_file():
-        raise InputError(f"{out} holds something that is not a model; name another folder with --out")
-
-
 def run(model: Path, labels: Path, out: Path, seed: int, console: Console) -> None:
     """Do the work of the command.
 
@@ -230,7 +216,11 @@ def run(model: Path, labels: Path, out: Path, seed: int, console: Console) -> No
         InputError: the labels or the output folder will not do.
         BadArtefactError: the model cannot be loaded.
     """
-    check_out(out, model)
+    from training_jobs.local_run import check_places  # noqa: PLC0415 - which runs jobs that run this
+
+    check_places(labels, out)
+    if out.resolve() == model.resolve():
+        raise InputError("--out is the folder of the model itself; name another, so that there is a way back")
     tweets = read_reviewed(labels)
     parent = load(model)
     sha256 = hashlib.sha256((model / MANIFEST_FILE).read_bytes()).hexdigest()

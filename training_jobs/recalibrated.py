@@ -12,7 +12,6 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +26,7 @@ from training_jobs.prepared import Prepared
 from training_jobs.recalibrate import recalibrate
 from training_jobs.reviewed import LEAST_PER_CLASS, ReviewedTweets, labels_sha256
 from training_jobs.tracking import MODEL_FOLDER, TWIN_FOLDER, RegisteredVersion, Tracker
-from training_jobs.trained import ARTEFACT_FOLDER, RECALIBRATED, Trained, TrainingRecord, read_trained
-
-PARITY_ROWS: Final = 512
+from training_jobs.trained import ARTEFACT_FOLDER, RECALIBRATED, Trained, TrainingRecord, read_trained, spread
 
 
 def enough_reviewed(prepared: Prepared) -> bool:
@@ -69,7 +66,7 @@ def fit_recalibrated(
     model = recalibrate(parent, sha256, _tweets(prepared, rows), seed).model
     validation = np.flatnonzero(prepared.folds == VALIDATION_FOLD)
     unseen = validation[prepared.unseen(validation, twin.trained_on)]
-    scored = _spread(prepared.summary.rows) if refit else unseen
+    scored = spread(prepared.summary.rows) if refit else unseen
     scores = model.score(prepared.texts_at(scored))
     servable = refit or len(validation) - len(unseen) <= MOST_LEFT_OUT * len(validation)
     record = TrainingRecord(
@@ -106,7 +103,3 @@ def _reviewed(prepared: Prepared, *, refit: bool) -> NDArray[np.int64]:
 def _tweets(prepared: Prepared, rows: NDArray[np.int64]) -> ReviewedTweets:
     texts, labels = prepared.texts_at(rows), [label.value for label in prepared.labels_at(rows)]
     return ReviewedTweets(texts, labels, two_way=False, sha256=labels_sha256(texts, labels))
-
-
-def _spread(rows: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, rows - 1, min(rows, PARITY_ROWS)).astype(np.int64))

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from moderation.labels import LABELS
 from training_jobs import entrypoint
@@ -31,13 +30,11 @@ from training_jobs.pictures import draw_calibration, draw_confusion
 from training_jobs.prepared import Prepared, read_prepared
 from training_jobs.recalibrated import fit_recalibrated
 from training_jobs.tracking import FINISHED, Tracker, fails_with_job, tracker_for
-from training_jobs.trained import ARTEFACT_FOLDER, RECALIBRATED, Trained, TrainingRecord, write_trained
+from training_jobs.trained import ARTEFACT_FOLDER, RECALIBRATED, Trained, TrainingRecord, spread, write_trained
 
 log = logging.getLogger(__name__)
 
 DEFAULT_SEED: Final = 7
-PARITY_ROWS: Final = 512
-"""How many rows a refit scores, spread over the data, for the parity of training and serving to be checked on."""
 
 Progress = Callable[[str, float], None]
 
@@ -105,7 +102,7 @@ def _fit(folder: Path, prepared: Prepared, settings: TrainingSettings, run_id: s
     everything = np.arange(prepared.summary.rows)
     validation = np.flatnonzero(prepared.folds == VALIDATION_FOLD)
     learnt = everything if settings.refit else np.flatnonzero(prepared.folds != VALIDATION_FOLD)
-    scored = _spread(prepared.summary.rows, PARITY_ROWS) if settings.refit else validation
+    scored = spread(prepared.summary.rows) if settings.refit else validation
     started = time.perf_counter()
     with threadpool_limits(limits=1):  # sparse arithmetic gains nothing from more, which wait busily for each other
         fitted = fit(
@@ -133,10 +130,6 @@ def _fit(folder: Path, prepared: Prepared, settings: TrainingSettings, run_id: s
         run_id=run_id,
     )
     return Trained(folder, record, scored, scores, np.sort(text_hashes(prepared.texts_at(learnt))))
-
-
-def _spread(rows: int, wanted: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, rows - 1, min(rows, wanted)).astype(np.int64))
 
 
 def _track(tracker: Tracker, trained: Trained, prepared: Prepared) -> None:

@@ -34,6 +34,15 @@ RECALIBRATED: Final = "recalibrated"
 """The candidate that is the champion, adapted to reviewed tweets."""
 
 
+PARITY_ROWS: Final = 512
+"""How many rows a refit scores, spread over the data, for the parity of training and serving to be checked on."""
+
+
+def spread(rows: int) -> NDArray[np.int64]:
+    """At most :data:`PARITY_ROWS` of this many rows, evenly."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, PARITY_ROWS)).astype(np.int64))
+
+
 class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a training job did.
 
