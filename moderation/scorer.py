@@ -85,7 +85,7 @@ class Scorer:
         features = word_features(words, self._settings)
         importance = self._importance.of(words)
         rows = np.empty((len(words), self._weights.shape[1] + 1), np.float32)
-        gathered = self._weights[features.buckets] * features.values[:, None]
+        gathered = self._weights.take(features.buckets, axis=0) * features.values[:, None]
         rows[:, :-1] = np.add.reduceat(gathered, features.starts[:-1], axis=0) * importance[:, None]
         rows[:, -1] = np.add.reduceat(features.values**2, features.starts[:-1]) * importance**2
         self._rows.extend(rows)
@@ -97,19 +97,19 @@ class Scorer:
         rows = self._rows.values
         if len(reading.words):
             owners, words = distinct_pairs(reading.tweets, reading.words, len(rows))  # a word counts once in a tweet
-            _add(total, owners, rows[words])
+            _add(total, owners, rows.take(words, axis=0))
             self._add_pairs(total, reading)
         lengths = np.sqrt(total[:, -1])
         scores = total[:, :-1] / lengths[:, None] + self._intercept
         if self._settings.layout_value:
             scores += self._layout_scores(reading, tweets)
-        return Scored(reading, scores, rows[reading.words, :-1], lengths)
+        return Scored(reading, scores, rows.take(reading.words, axis=0)[:, :-1], lengths)
 
     def _add_pairs(self, total: NDArray[np.float64], reading: Reading) -> None:
         owners, buckets = pair_features(reading.tweets, self._hashes.values[reading.words], self._settings)
         owners, buckets = distinct_pairs(owners, buckets, len(self._weights))
         rows = np.empty((len(buckets), total.shape[1]), np.float32)
-        rows[:, :-1] = self._weights[buckets] * np.float32(self._settings.pair_value)
+        rows[:, :-1] = self._weights.take(buckets, axis=0) * np.float32(self._settings.pair_value)
         rows[:, -1] = self._settings.pair_value**2
         _add(total, owners, rows)
 
@@ -118,7 +118,7 @@ class Scorer:
         order = np.argsort(owners, kind="stable")
         total = np.zeros((tweets, self._weights.shape[1]))
         if len(order):
-            _add(total, owners[order], self._weights[buckets[order]])
+            _add(total, owners[order], self._weights.take(buckets[order], axis=0))
         return total * layout_scales(owners, tweets, self._settings)[:, None]
 
 

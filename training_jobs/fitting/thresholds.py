@@ -19,12 +19,13 @@ REFERRED_HARMLESS: Final = 0.15
 
 LOWEST: Final = 0.2
 HIGHEST: Final = 0.98
+_STEP: Final = 0.01
 
 _RULE: Final = (
     f"Chosen on out-of-fold probabilities of harm. Flag, per likeliest harmful class: the least threshold at which at "
     f"most {FLAGGED_HARMLESS:.0%} of all harmless tweets are flagged as that class, and at least one half. Refer: the "
     f"least threshold at which at most {REFERRED_HARMLESS:.0%} of all harmless tweets are referred, or the class's "
-    f"flag threshold if that is lower. Both within [{LOWEST}, {HIGHEST}]."
+    f"flag threshold if that is lower. Both within [{LOWEST}, {HIGHEST}]; the latter in steps of {_STEP}."
 )
 
 _HARMLESS_COLUMN = LABELS.index(HARMLESS)
@@ -61,12 +62,12 @@ def choose_thresholds(probabilities: NDArray[np.float64], classes: NDArray[np.in
         alarms = np.sort(harm[harmless & (likeliest == column)])[::-1]
         least = alarms[allowed] + 1e-6 if len(alarms) > allowed else 0.5
         flag[label] = round(float(np.clip(least, 0.5, HIGHEST)), 4)
-    flagged = _shares(probabilities, harmless, Thresholds(flag=flag, refer=flag))["harmless_flag"]
-    passing = max(0.0, 1.0 - flagged - REFERRED_HARMLESS)
-    lowest = float(np.quantile(harm[harmless], passing, method="higher")) + 1e-6
-    refer = {label: round(float(np.clip(lowest, LOWEST, of_class)), 4) for label, of_class in flag.items()}
-    thresholds = Thresholds(flag=flag, refer=refer)
-    shares = _shares(probabilities, harmless, thresholds)
+    for lowest in np.arange(LOWEST, HIGHEST + _STEP, _STEP):
+        refer = {label: round(float(min(lowest, of_class)), 4) for label, of_class in flag.items()}
+        thresholds = Thresholds(flag=flag, refer=refer)
+        shares = _shares(probabilities, harmless, thresholds)
+        if shares["harmless_refer"] <= REFERRED_HARMLESS:
+            break
     return Chosen(thresholds, f"{_RULE} {_outcome(shares)}", shares)
 
 

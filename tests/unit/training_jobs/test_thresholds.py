@@ -27,7 +27,7 @@ def test_no_more_harmless_tweets_are_flagged_or_referred_than_allowed() -> None:
     _, decisions = decide(probabilities[classes == _HARMLESS_COLUMN], chosen.thresholds)
     assert (decisions == 2).mean() <= FLAGGED_HARMLESS * len(HARMFUL)
     # As many as allowed are referred, or attacks would pass for nothing.
-    assert REFERRED_HARMLESS - 0.02 < (decisions == 1).mean() <= REFERRED_HARMLESS + 0.001
+    assert REFERRED_HARMLESS - 0.02 < (decisions == 1).mean() <= REFERRED_HARMLESS
 
 
 def test_the_rule_says_what_came_of_it() -> None:
