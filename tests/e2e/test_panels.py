@@ -16,7 +16,7 @@ from local import live
 from local.display import Display
 from local.replay import Outgoing
 from moderation.champion import ChampionPointer, read_pointer, write_pointer
-from moderation.messages import Decision, encode
+from moderation.messages import Decision, TweetWithdrawn, Withdrawal, encode, timestamp
 from monitoring.dashboards.boards import BOARDS
 from tests.e2e.conftest import Demo
 from tests.fakes.jetstream import FakeJetstream, message
@@ -26,6 +26,7 @@ from tests.integration.conftest import Stage, wait_for
 _LIMITLESS = "the emulator's streams take and give whatever they are asked to"
 _NO_MACHINE = "no machine and no database runs behind the emulator's"
 _NEVER_FAILS = "the emulator does not fail by itself; tests/integration and tests/unit make it"
+_QUEUE = "the emulator's queues measure nothing; tests/integration/test_withdrawals.py looks into them"
 _FREE = "only a source that is paid for counts it; tests/unit/ingest/test_budget.py"
 
 WITHOUT_DATA: dict[str, str] = {
@@ -39,6 +40,9 @@ WITHOUT_DATA: dict[str, str] = {
     "VerdictsRetried": _NEVER_FAILS,
     "VerdictsFailed": _NEVER_FAILS,
     "SinkFailed": _NEVER_FAILS,
+    "WithdrawalsFailed": _NEVER_FAILS,
+    "ApproximateNumberOfMessagesVisible": _QUEUE,
+    "ApproximateAgeOfOldestMessage": _QUEUE,
     "TweetsRejected": "no tweet is as large as a record may be; tests/unit/ingest/test_sinks.py",
     "DeliveryRetries": _NEVER_FAILS,
     "CheckpointFailed": _NEVER_FAILS,
@@ -71,6 +75,30 @@ class Day(Stage):
         self.configure("warn", DAILY_WARNING_QUOTA="0")
         self._put_verdict("held", lambda tweet: f"{tweet}-held")
         wait_for(lambda: self.metric("WarningsHeld") > 0, "a warning to be held")
+
+    def withdraw(self) -> None:
+        """Let a source take back a tweet whose author was warned, and say something that is no withdrawal."""
+        wait_for(lambda: bool(self.verdicts()), "verdicts")
+        tweet = next(
+            one.prediction.tweet_id
+            for several in self.verdicts().values()
+            for one in several
+            if one.prediction.decision is Decision.FLAG
+        )
+        deleted = TweetWithdrawn(tweet_id=tweet, source="test", reason=Withdrawal.DELETED, withdrawn_at=timestamp())
+        for detail in (encode(deleted).decode(), "{}"):
+            self.clients["events"].put_events(
+                Entries=[
+                    {
+                        "EventBusName": self.local.config.event_bus,
+                        "Source": self.local.config.event_source,
+                        "DetailType": TweetWithdrawn.__name__,
+                        "Detail": detail,
+                    }
+                ]
+            )
+        for metric in ("WarningsWithdrawn", "WithdrawalsRefused"):
+            wait_for(lambda metric=metric: self.metric(metric) > 0, metric)  # type: ignore[misc]
 
     def lose_the_champion(self) -> None:
         """Point to a damaged artefact, then to none at all, then nowhere, with a tweet after each."""
@@ -132,6 +160,7 @@ def read_bluesky(demo: Demo) -> None:
 def bad_day(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Day:
     day = Day(demo.stage, tmp_path_factory.mktemp("models"))
     day.repeat_a_verdict()
+    day.withdraw()
     read_bluesky(demo)
     day.use_up_the_quota()
     day.lose_the_champion()

@@ -16,7 +16,7 @@ from moderation.policy import Thresholds
 
 DOUBTFUL = "doubtfulword"
 HARMLESS_TEXT = "What a fine day at the lake"
-_FEATURES = FeatureSettings(bits=10)
+_FEATURES = FeatureSettings(bits=13)  # so many that no two words of a test meet
 
 
 def insult(label: Label) -> str:

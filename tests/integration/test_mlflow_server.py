@@ -26,6 +26,7 @@ from training_jobs.prepare import prepare
 from training_jobs.register import register
 from training_jobs.tracking import FINISHED
 from training_jobs.train import TrainingSettings, train
+from training_jobs.trained import BASELINE
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +81,10 @@ def test_one_execution_from_data_to_champion(server: str, tmp_path: Path) -> Non
     gate = Folders(tmp_path / "gate")
     inputs = gate.base / "processing/input"
     shutil.copytree(step.processing_output("prepared"), inputs / "prepared")
-    for name, refit in (("candidate", False), ("model", True)):
+    for name, recipe in (("baseline", BASELINE), ("candidate", "naive_bayes"), ("model", "naive_bayes")):
         job = Folders(tmp_path / name)
         shutil.copytree(inputs / "prepared", job.base / "input/data/prepared")
-        train(job, tracker, TrainingSettings("naive_bayes", refit=refit))
+        train(job, tracker, TrainingSettings(recipe, refit=name == "model"))
         shutil.copytree(job.model, inputs / name)
 
     assert tracker.champion() is None  # no model of that name yet
