@@ -107,7 +107,7 @@ def where_to_look(stage: LocalStage) -> list[tuple[str, str]]:
         ("AWS endpoint", stage.endpoint),
         ("Drift report", str(paths.REPORT / REPORT_PAGE)),
         ("Logs", str(paths.LOGS)),
-        ("Traces", "python -m local traces"),
+        ("Traces", ".venv/bin/python -m local traces"),
         ("Data", f"s3://{stage.bucket('data')}/labelled/"),
         ("Set aside", f"s3://{stage.bucket('failed-records')}/"),
     ]
