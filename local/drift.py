@@ -39,6 +39,8 @@ REPORT_JOBS: Final = "drift-"
 _STOP_CAUSE: Final = "the demonstration has seen it start"
 _POLL_SECONDS: Final = 0.25
 _PATIENCE_SECONDS: Final = 30.0
+_ARCHIVE_SECONDS: Final = 180.0
+"""The emulator's Firehose writes an object per record: after thousands of them, a look at the archive takes long."""
 _LATEST: Final = "drift/latest/"
 
 
@@ -109,7 +111,7 @@ def _label(stage: LocalStage, outcome: Outcome, steps: Steps) -> None:
 def _await_archive(stage: LocalStage, begun: datetime, verdicts: int, steps: Steps) -> None:
     """Wait until Firehose has written the verdicts and their tweets."""
     store = S3Store(stage.clients["s3"], stage.bucket("archive"), "archive/")
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _ARCHIVE_SECONDS
     with steps.step("Archived") as step:
         while True:
             end = datetime.now(UTC)
@@ -120,7 +122,7 @@ def _await_archive(stage: LocalStage, begun: datetime, verdicts: int, steps: Ste
                 return
             if time.monotonic() > deadline:
                 raise LocalError(
-                    f"the archive holds {window.verdicts} of {verdicts} verdicts after {_PATIENCE_SECONDS:.0f} s; "
+                    f"the archive holds {window.verdicts} of {verdicts} verdicts after {_ARCHIVE_SECONDS:.0f} s; "
                     f"see {paths.LOGS / 'emulator.log'}"
                 )
             stage.supervisor.pause(_POLL_SECONDS)

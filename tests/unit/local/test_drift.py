@@ -97,6 +97,7 @@ def steps(said: io.StringIO) -> Iterator[Steps]:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(drift, "_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(drift, "_ARCHIVE_SECONDS", 0.05)
     monkeypatch.setattr(paths, "REPORT", tmp_path / "report")
 
 
