@@ -43,7 +43,7 @@ from training_jobs.fitting import bases
 from training_jobs.fitting.augmentation import make_up
 from training_jobs.fitting.bases import Linear, Rows
 from training_jobs.fitting.calibration import calibration_error
-from training_jobs.fitting.head import Head, calibrated, fit_network, identity
+from training_jobs.fitting.head import MEMBERS_OF_FOLDS, Head, calibrated, fit_network, identity
 from training_jobs.fitting.matrix import Vectoriser
 from training_jobs.fitting.metrics import summary
 from training_jobs.fitting.published import SETTINGS as STUDY_SETTINGS
@@ -305,7 +305,7 @@ def _fit_head(
         inputs = training.inputs(scores)
         logits = np.zeros((len(inputs), len(LABELS)))
         for seen, held_out in training.folds(seed + 1):
-            fold = fit_network(inputs[seen], classes[seen], training.rows.weights[seen], seed)
+            fold = fit_network(inputs[seen], classes[seen], training.rows.weights[seen], seed, MEMBERS_OF_FOLDS)
             logits[held_out] = fold.logits(inputs[held_out])
         head = fit_network(inputs, classes, training.rows.weights, seed)
     final = calibrated(head, logits[:real], classes[:real])

@@ -20,10 +20,17 @@ from moderation.model import Hidden, scaled
 from training_jobs.fitting.calibration import CalibrationMap, fit_calibration
 
 UNITS: Final = 48
-MEMBERS: Final = 4
-EPOCHS: Final = 16
-_SHRINKAGE: Final = 0.2
+MEMBERS: Final = 10
+"""Networks in the served head: what one takes for a rule the others outvote."""
+
+MEMBERS_OF_FOLDS: Final = 4
+"""Networks in each head that is only fitted for its answers to be calibrated on."""
+
+EPOCHS: Final = 12
+_SHRINKAGE: Final = 0.05
 _RATE: Final = 1e-3
+_KEPT: Final = np.float16
+"""What the artefact holds weights of the hidden layer in; the head is rounded to it before it is calibrated."""
 _BATCH: Final = 128
 
 
@@ -54,14 +61,18 @@ class Head(NamedTuple):
             arrays |= {
                 "input_centre": self.hidden.centre,
                 "input_scale": self.hidden.scale,
-                "hidden_weights": self.hidden.weights.astype(np.float32),
-                "hidden_intercept": self.hidden.intercept.astype(np.float32),
+                "hidden_weights": self.hidden.weights.astype(_KEPT),
+                "hidden_intercept": self.hidden.intercept.astype(_KEPT),
             }
         return arrays
 
 
 def fit_network(
-    inputs: NDArray[np.float64], classes: NDArray[np.intp], weights: NDArray[np.float64], seed: int
+    inputs: NDArray[np.float64],
+    classes: NDArray[np.intp],
+    weights: NDArray[np.float64],
+    seed: int,
+    members: int = MEMBERS,
 ) -> Head:
     """A few networks with one hidden layer, averaged, as one wider network.
 
@@ -70,18 +81,19 @@ def fit_network(
         classes: shape (tweets,).
         weights: shape (tweets,); how much each tweet counts.
         seed: of the networks' beginnings and the order of the tweets.
+        members: how many networks.
     """
     centre, scale = inputs.mean(axis=0), inputs.std(axis=0) + 1e-3
     prepared = scaled(inputs, centre, scale).astype(np.float32)  # half the time of double precision
-    members = [_member(prepared, classes, weights, seed + number) for number in range(MEMBERS)]
+    fitted = [_member(prepared, classes, weights, seed + number) for number in range(members)]
     hidden = Hidden(
         centre,
         scale,
-        np.concatenate([member.coefs_[0] for member in members], axis=1).astype(np.float32).astype(np.float64),
-        np.concatenate([member.intercepts_[0] for member in members]).astype(np.float32).astype(np.float64),
+        np.concatenate([member.coefs_[0] for member in fitted], axis=1).astype(_KEPT).astype(np.float64),
+        np.concatenate([member.intercepts_[0] for member in fitted]).astype(_KEPT).astype(np.float64),
     )
-    last = np.concatenate([member.coefs_[1] for member in members]) / MEMBERS
-    return Head(hidden, CalibrationMap(last, np.mean([member.intercepts_[1] for member in members], axis=0)))
+    last = np.concatenate([member.coefs_[1] for member in fitted]) / members
+    return Head(hidden, CalibrationMap(last, np.mean([member.intercepts_[1] for member in fitted], axis=0)))
 
 
 def calibrated(head: Head, logits: NDArray[np.float64], classes: NDArray[np.intp]) -> Head:
