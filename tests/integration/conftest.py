@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from local import paths
 from local.display import Steps
 from local.processes import Supervisor
 from local.replay import Outgoing, put
@@ -42,9 +43,10 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30.0) ->
 class Stage:
     """The running stage, in the words of the tests."""
 
-    def __init__(self, local: LocalStage, folder: Path) -> None:
+    def __init__(self, local: LocalStage, folder: Path, logs: Path | None = None) -> None:
         self.local = local
         self.folder = folder
+        self.logs = logs or paths.LOGS
         self.clients = local.clients
         self._verdicts: dict[str, list[ClassificationEvent]] = {}
         self._iterators: dict[str, str] = {}
@@ -168,11 +170,14 @@ class Stage:
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The stage, with logs in a folder of its own: other stages may run beside it, or before it in this process."""
+    logs = tmp_path_factory.mktemp("logs")
     with Supervisor() as supervisor:
-        local = LocalStage(supervisor)
-        with Steps(Console(quiet=True), live=False).showing() as steps:
+        with pytest.MonkeyPatch.context() as patch, Steps(Console(quiet=True), live=False).showing() as steps:
+            patch.setattr(paths, "LOGS", logs)
+            local = LocalStage(supervisor)
             local.start(steps, with_training=False)
-        stage = Stage(local, tmp_path_factory.mktemp("models"))
+        stage = Stage(local, tmp_path_factory.mktemp("models"), logs)
         stage.configure("classify", CHAMPION_REFRESH_SECONDS=REFRESH_SECONDS)
         yield stage
         local.stop()

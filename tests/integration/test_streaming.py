@@ -202,7 +202,7 @@ def test_metrics_and_logs_of_functions_reach_cloudwatch(stage: Stage) -> None:
     group = f"/aws/lambda/{stage.local.config.physical('classify')}"
     streams = stage.clients["logs"].describe_log_streams(logGroupName=group)["logStreams"]
     assert streams
-    logged = (paths.LOGS / f"{stage.local.config.physical('classify')}.log").read_text()
+    logged = (stage.logs / f"{stage.local.config.physical('classify')}.log").read_text()
     assert "REPORT RequestId" in logged
     assert HARMLESS_TEXT not in logged
 
