@@ -8,10 +8,8 @@ compare with.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -49,6 +47,7 @@ from training_jobs.fitting.metrics import summary
 from training_jobs.fitting.published import SETTINGS as STUDY_SETTINGS
 from training_jobs.fitting.published import PublishedStudy
 from training_jobs.fitting.thresholds import choose_thresholds
+from training_jobs.moment import manifest_moment
 from training_jobs.trained import BASELINE
 
 Progress = Callable[[str, float], None]
@@ -229,7 +228,7 @@ def fit(
         seed=seed,
         data_sha256=data_sha256,
         code_version=code_version(),
-        created_at=timestamp(_now()),
+        created_at=timestamp(manifest_moment()),
     )
     model = Model(manifest, _arrays(vocabulary, linear, head))
     report("done", 1.0)
@@ -361,12 +360,6 @@ def code_version() -> str:
             digest.update(path.name.encode() + path.read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _now() -> datetime:
-    """The moment that the manifest bears; ``SOURCE_DATE_EPOCH`` makes it, and with it the artefact, reproducible."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
 
 
 def _check_sizes(texts: Sequence[str], classes: NDArray[np.intp], groups: Sequence[int]) -> None:

@@ -9,11 +9,9 @@ without it and its near duplicates.
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +28,7 @@ from training_jobs import entrypoint
 from training_jobs.behaviour import DecisionShares, decision_shares
 from training_jobs.errors import InputError, JobError
 from training_jobs.measures import calibration_error, measure
+from training_jobs.moment import manifest_moment
 from training_jobs.recalibration import (
     FOLDS,
     Floats,
@@ -122,7 +121,7 @@ def recalibrate(parent: Model, parent_sha256: str, tweets: ReviewedTweets, seed:
         thresholds_rule=chosen.rule,
         metrics=after.flat(),
         seed=seed,
-        created_at=timestamp(_now()),
+        created_at=timestamp(manifest_moment()),
         recalibrated=Recalibration(parent_sha256, parent.manifest.candidate, len(tweets.texts), tweets.sha256),
     )
     return Outcome(Model(manifest, shifted_arrays(parent, shift)), before, after)
@@ -173,11 +172,6 @@ def _two_way_macro_f1(called: NDArray[np.bool_], harmful: NDArray[np.bool_]) -> 
         for kind in (True, False)
     ]
     return sum(f1) / len(f1)
-
-
-def _now() -> datetime:
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
 
 
 def print_outcome(console: Console, tweets: ReviewedTweets, outcome: Outcome) -> None:
