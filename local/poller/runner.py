@@ -143,6 +143,10 @@ class MappingPoller:
         """Records that were read and are done with."""
         return self.counts.records - self.outstanding
 
+    def checkpoint(self, shard_id: str) -> str | None:
+        """The last sequence number of a shard up to which everything is done with, None if nothing is."""
+        return self._context.checkpoints.of(self.mapping.uuid, shard_id)
+
     def _watch_shards(self) -> None:
         while not self._context.stopping.is_set():
             try:

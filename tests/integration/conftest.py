@@ -22,6 +22,7 @@ from moderation.champion import NO_CHAMPION, ChampionPointer, write_pointer
 from moderation.labels import Label
 from moderation.messages import ClassificationEvent, Tweet, TweetEvent, decode_classification_event, encode
 from tests.fakes.artefact import insult, save_keyword_model
+from tests.integration.rest import at_rest
 
 FLAGGED_TEXT = insult(Label.RELIGION)
 REFRESH_SECONDS = "0.2"
@@ -164,8 +165,8 @@ class Stage:
         return total
 
     def at_rest(self) -> bool:
-        """Whether the pollers have nothing under way."""
-        return all(poller.outstanding == 0 for poller in self.local.pollers)
+        """Whether every record of the streams has been read and answered."""
+        return at_rest(self.local)
 
 
 @pytest.fixture(scope="session")

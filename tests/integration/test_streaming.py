@@ -83,7 +83,8 @@ def test_tweets_that_no_model_could_classify_are_given_up_whole_and_can_be_put_b
 def test_a_verdict_that_is_delivered_twice_warns_once(stage: Stage) -> None:
     (tweet,) = stage.send(FLAGGED_TEXT)
     (verdict,) = stage.await_verdicts([tweet])
-    wait_for(lambda: len(stage.entries([tweet])) == 1, "the entry")
+    wait_for(stage.at_rest, "the entry")
+    assert len(stage.entries([tweet])) == 1
     quota = _issued(stage)
     event = json.dumps({"Records": [_delivered_again(stage, tweet)]})
     name = stage.local.config.physical("warn")
