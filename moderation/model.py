@@ -165,17 +165,19 @@ def scaled(
 class Model:
     """A trained model, ready to score raw tweets.
 
-    The words give linear scores. These, and the tweet's style if the settings say so, go through a hidden layer if
-    there is one (rectified linear units), and a last layer makes calibrated probabilities of the result.
+    The words give linear scores, and topics if there are any. These, and the tweet's style if the settings say so, go
+    through a hidden layer if there is one (rectified linear units), and a last layer makes calibrated probabilities of
+    the result.
 
     Args:
         manifest: checked already, unless it was just made.
         arrays: ``weights`` (buckets, columns), ``intercept`` (columns,), ``calibration_weights`` (inputs or units,
-        classes),
-            ``calibration_intercept`` (classes,), ``vocabulary`` (bytes of UTF-8, a line per word),
+            classes), ``calibration_intercept`` (classes,), ``vocabulary`` (bytes of UTF-8, a line per word),
             ``vocabulary_counts`` (words,) and, optionally, ``weight_scales`` (columns,) for weights kept as square
-            roots in eight bits, ``input_centre`` and ``input_scale`` (inputs,), ``hidden_weights`` (inputs, units),
-            ``hidden_intercept`` (units,) and ``vocabulary_telling`` (words,).
+            roots in eight bits; ``topic_buckets`` (rows,), ``topic_weights`` (rows, topics) and ``topic_scales``
+            (topics,) for what some features add to topics, kept likewise; ``input_centre`` and ``input_scale``
+            (inputs,), ``hidden_weights`` (inputs, units), ``hidden_intercept`` (units,); and ``vocabulary_telling``
+            (words,).
 
     Raises:
         BadArtefactError: the manifest and the arrays do not fit together.
@@ -188,7 +190,11 @@ class Model:
         self.arrays: Final = dict(arrays)
         self.normaliser: Final = Normaliser(_vocabulary(arrays, manifest))
         self._scorer: Final = Scorer(
-            self.normaliser, manifest.features, unpack_weights(arrays), np.asarray(arrays["intercept"])
+            self.normaliser,
+            manifest.features,
+            unpack_weights(arrays),
+            np.asarray(arrays["intercept"]),
+            unpack_topics(arrays),
         )
         self._last: Final = _floats(arrays["calibration_weights"])
         self._last_intercept: Final = _floats(arrays["calibration_intercept"])
@@ -261,13 +267,13 @@ class Model:
         return [list(reasons.values()) for reasons in found]
 
     def _directions(self, active: NDArray[np.bool_], classes: NDArray[np.intp]) -> NDArray[np.float64]:
-        """How the log odds of a class change with the linear scores, shape (explained, columns)."""
+        """How the log odds of a class change with scores and topics, shape (explained, columns and topics)."""
         contrasts = np.full((len(classes), len(LABELS)), -1.0 / (len(LABELS) - 1))
         contrasts[np.arange(len(classes)), classes] = 1.0
         slopes = contrasts @ self._last.T
         if self._hidden is not None:
             slopes = (slopes * active) @ self._hidden.weights.T / self._hidden.scale
-        return np.asarray(slopes[:, : self.arrays["intercept"].size], np.float64)
+        return np.asarray(slopes[:, : self.arrays["intercept"].size + _size(self.arrays, "topic_scales")], np.float64)
 
     def save(self, folder: Path) -> str:
         """Write the artefact.
@@ -362,18 +368,44 @@ class SpanFinder:
 
 
 def pack_weights(weights: NDArray[np.floating]) -> dict[str, NDArray[np.generic]]:
-    """Weights in eight bits each: signed square roots, as small ones are many and must not all become nought."""
-    scales = np.abs(weights).max(axis=0) + 1e-12
-    roots = np.sign(weights) * np.sqrt(np.abs(weights) / scales)
-    return {"weights": np.rint(roots * _STEPS).astype(np.int8), "weight_scales": scales.astype(np.float32)}
+    """Weights in eight bits each."""
+    packed, scales = _in_eight_bits(weights)
+    return {"weights": packed, "weight_scales": scales}
 
 
 def unpack_weights(arrays: Arrays) -> NDArray[np.float32]:
     """Weights as they were, as nearly as eight bits tell; or as they are, if they were not packed."""
-    weights = np.asarray(arrays["weights"]).astype(np.float32)
     if "weight_scales" not in arrays:
-        return weights
-    return np.asarray(weights * np.abs(weights) * (np.asarray(arrays["weight_scales"], np.float32) / _STEPS**2))
+        return np.asarray(arrays["weights"], np.float32)
+    return _from_eight_bits(arrays["weights"], arrays["weight_scales"])
+
+
+def pack_topics(weights: NDArray[np.floating]) -> dict[str, NDArray[np.generic]]:
+    """Weights of topics, shape (buckets, topics), in eight bits each: only those buckets that have any."""
+    buckets = np.flatnonzero(weights.any(axis=1))
+    packed, scales = _in_eight_bits(weights[buckets])
+    return {"topic_buckets": buckets.astype(np.int32), "topic_weights": packed, "topic_scales": scales}
+
+
+def unpack_topics(arrays: Arrays) -> NDArray[np.float32] | None:
+    """Weights of topics, shape (buckets, topics), as nearly as eight bits tell; None if there are none."""
+    if "topic_scales" not in arrays:
+        return None
+    weights = np.zeros((len(arrays["weights"]), arrays["topic_scales"].size), np.float32)
+    weights[arrays["topic_buckets"]] = _from_eight_bits(arrays["topic_weights"], arrays["topic_scales"])
+    return weights
+
+
+def _in_eight_bits(weights: NDArray[np.floating]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Signed square roots, as small weights are many and must not all become nought; and each column's scale."""
+    scales = np.abs(weights).max(axis=0, initial=0.0) + 1e-12
+    roots = np.sign(weights) * np.sqrt(np.abs(weights) / scales)
+    return np.rint(roots * _STEPS).astype(np.int8), scales.astype(np.float32)
+
+
+def _from_eight_bits(packed: NDArray[np.generic], scales: NDArray[np.generic]) -> NDArray[np.float32]:
+    roots = np.asarray(packed, np.float32)
+    return np.asarray(roots * np.abs(roots) * (np.asarray(scales, np.float32) / _STEPS**2))
 
 
 def pack_words(words: Sequence[str]) -> NDArray[np.uint8]:
@@ -437,12 +469,22 @@ def check_arrays(arrays: Arrays, manifest: Manifest) -> None:
             raise BadArtefactError(f"the array {name} has shape {array.shape}, not {shape}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise BadArtefactError(f"the array {name} holds values that are not finite")
+    _check_buckets(arrays, 1 << manifest.features.bits)
+
+
+def _check_buckets(arrays: Arrays, buckets: int) -> None:
+    if "topic_scales" not in arrays:
+        return
+    named = arrays["topic_buckets"]
+    if named.dtype.kind == "f" or (named.size and (named.min() < 0 or named.max() >= buckets)):
+        raise BadArtefactError("the array topic_buckets names features that there are not")
 
 
 def _shapes(arrays: Arrays, manifest: Manifest) -> dict[str, tuple[int, ...]]:
     """The shape that each array must have."""
     columns = _size(arrays, "intercept")
-    inputs = columns + (STYLE_COLUMNS if manifest.features.style else 0)
+    topics = _size(arrays, "topic_scales")
+    inputs = columns + topics + (STYLE_COLUMNS if manifest.features.style else 0)
     words = _size(arrays, "vocabulary_counts")
     shapes: dict[str, tuple[int, ...]] = {
         "weights": (1 << manifest.features.bits, columns),
@@ -454,6 +496,9 @@ def _shapes(arrays: Arrays, manifest: Manifest) -> dict[str, tuple[int, ...]]:
     }
     if "weight_scales" in arrays:
         shapes["weight_scales"] = (columns,)
+    if topics:
+        rows = _size(arrays, "topic_buckets")
+        shapes |= {"topic_scales": (topics,), "topic_buckets": (rows,), "topic_weights": (rows, topics)}
     if "vocabulary_telling" in arrays:
         shapes["vocabulary_telling"] = (words,)
     if "hidden_weights" in arrays or "hidden_intercept" in arrays:

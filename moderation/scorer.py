@@ -2,7 +2,7 @@
 
 No feature crosses a word's boundary but the pairs of neighbouring words, so what a word adds to the scores is
 worked out once and kept in a row of a table. A tweet's scores are then a sum of rows, divided by the length of its
-feature vector.
+feature vector. Topics are scores of words alone, to which pairs and layout add nothing.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Scored(msgspec.Struct, frozen=True):
 
     Attributes:
         reading: the tweets.
-        scores: shape (tweets, columns).
-        rows: shape (words, columns), float32; what each word of the reading adds, before the division.
+        scores: shape (tweets, columns and topics).
+        rows: shape (words, columns and topics), float32; what each word of the reading adds, before the division.
         lengths: shape (tweets,); what each tweet's sum was divided by.
     """
 
@@ -48,6 +48,7 @@ class Scorer:
         settings: what training used.
         weights: shape (buckets, columns).
         intercept: shape (columns,).
+        topics: shape (buckets, topics); of words and their character n-grams. None for no topics.
     """
 
     def __init__(
@@ -56,11 +57,16 @@ class Scorer:
         settings: FeatureSettings,
         weights: NDArray[np.floating],
         intercept: NDArray[np.floating],
+        topics: NDArray[np.floating] | None = None,
     ) -> None:
         self._normaliser: Final = normaliser
         self._settings: Final = settings
         self._weights: Final = np.ascontiguousarray(weights, np.float32)
-        self._intercept: Final = intercept.astype(np.float64)
+        self._of_words: Final = (
+            self._weights if topics is None else np.hstack([self._weights, topics], dtype=np.float32)
+        )
+        self._intercept: Final = np.zeros(self._of_words.shape[1])
+        self._intercept[: len(intercept)] = intercept
         self._importance: Final = WordImportance(normaliser.vocabulary)
         self._lock: Final = threading.Lock()
         self._start_afresh()
@@ -76,7 +82,7 @@ class Scorer:
 
     def _start_afresh(self) -> None:
         self._reader = Reader(self._normaliser)
-        self._rows = Column(np.float32, (self._weights.shape[1] + 1,))
+        self._rows = Column(np.float32, (self._of_words.shape[1] + 1,))
         self._hashes = Column(np.uint64)
 
     def _add_rows(self, words: Sequence[str]) -> None:
@@ -84,15 +90,15 @@ class Scorer:
             return
         features = word_features(words, self._settings)
         importance = self._importance.of(words)
-        rows = np.empty((len(words), self._weights.shape[1] + 1), np.float32)
-        gathered = self._weights.take(features.buckets, axis=0) * features.values[:, None]
+        rows = np.empty((len(words), self._of_words.shape[1] + 1), np.float32)
+        gathered = self._of_words.take(features.buckets, axis=0) * features.values[:, None]
         rows[:, :-1] = np.add.reduceat(gathered, features.starts[:-1], axis=0) * importance[:, None]
         rows[:, -1] = np.add.reduceat(features.values**2, features.starts[:-1]) * importance**2
         self._rows.extend(rows)
         self._hashes.extend(features.hashes)
 
     def _sum(self, reading: Reading, tweets: int) -> Scored:
-        total = np.zeros((tweets, self._weights.shape[1] + 1))
+        total = np.zeros((tweets, self._of_words.shape[1] + 1))
         total[:, -1] = _SMALLEST
         rows = self._rows.values
         if len(reading.words):
@@ -102,16 +108,14 @@ class Scorer:
         lengths = np.sqrt(total[:, -1])
         scores = total[:, :-1] / lengths[:, None] + self._intercept
         if self._settings.layout_value:
-            scores += self._layout_scores(reading, tweets)
+            scores[:, : self._weights.shape[1]] += self._layout_scores(reading, tweets)
         return Scored(reading, scores, rows.take(reading.words, axis=0)[:, :-1], lengths)
 
     def _add_pairs(self, total: NDArray[np.float64], reading: Reading) -> None:
         owners, buckets = pair_features(reading.tweets, self._hashes.values[reading.words], self._settings)
         owners, buckets = distinct_pairs(owners, buckets, len(self._weights))
-        rows = np.empty((len(buckets), total.shape[1]), np.float32)
-        rows[:, :-1] = self._weights.take(buckets, axis=0) * np.float32(self._settings.pair_value)
-        rows[:, -1] = self._settings.pair_value**2
-        _add(total, owners, rows)
+        _add(total[:, : self._weights.shape[1]], owners, self._weights.take(buckets, axis=0), self._settings.pair_value)
+        total[:, -1] += self._settings.pair_value**2 * np.bincount(owners, minlength=len(total))
 
     def _layout_scores(self, reading: Reading, tweets: int) -> NDArray[np.float64]:
         owners, buckets = layout_features(reading.layout_tweets, reading.layout, self._settings)
@@ -135,7 +139,7 @@ class WordImportance:
         return np.array([self._importance.get(word, 1.0) for word in words], np.float32)
 
 
-def _add(total: NDArray[np.float64], tweets: NDArray[np.intp], rows: NDArray[np.float32]) -> None:
-    """Add each row to its tweet; ``tweets`` is sorted."""
+def _add(total: NDArray[np.float64], tweets: NDArray[np.intp], rows: NDArray[np.float32], value: float = 1.0) -> None:
+    """Add each row, times a value, to its tweet; ``tweets`` is sorted."""
     starts = np.flatnonzero(np.diff(tweets, prepend=-1))
-    total[tweets[starts]] += np.add.reduceat(rows, starts, axis=0)
+    total[tweets[starts]] += np.add.reduceat(rows, starts, axis=0) * np.float32(value)

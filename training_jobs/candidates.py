@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.neighbors import KNeighborsClassifier
@@ -31,6 +32,7 @@ from moderation.model import (
     Manifest,
     Model,
     NormaliserSettings,
+    pack_topics,
     pack_weights,
     pack_words,
     softmax,
@@ -47,6 +49,7 @@ from training_jobs.fitting.metrics import summary
 from training_jobs.fitting.published import SETTINGS as STUDY_SETTINGS
 from training_jobs.fitting.published import PublishedStudy
 from training_jobs.fitting.thresholds import choose_thresholds
+from training_jobs.fitting.topics import find_topics
 from training_jobs.moment import manifest_moment
 from training_jobs.trained import BASELINE
 
@@ -75,7 +78,7 @@ class Candidate:
         description: a sentence for the model card.
         learn: settings, rows and seed to linear scores; None for a baseline that has none and is not served.
         settings: what the learner is made with.
-        network: whether style and a small network stand behind the scores, and made-up tweets beside the real ones.
+        network: whether topics, style and a small network stand behind the scores, and made-up tweets beside the real.
     """
 
     name: str
@@ -146,7 +149,7 @@ CANDIDATES: Final[Mapping[str, Candidate]] = {
         ),
         Candidate(
             "stack",
-            "Linear support vector machines and naive Bayes, with style and a small network behind their scores",
+            "Linear support vector machines and naive Bayes, with topics, style and a small network behind them",
             lambda settings, rows, seed: bases.stack_bases(
                 rows, strength=settings["C"], smoothing=settings["alpha"], seed=seed
             ),
@@ -205,11 +208,16 @@ def fit(
         baseline = Baseline(vectoriser, _nearest_neighbours(recipe.settings, seed), training.rows)
         report("done", 1.0)
         return Fitted(None, baseline)
-    scores = _held_out_scores(recipe, training, seed, report)
-    report("weighing the scores", 0.7)
-    head, probabilities, error_before = _fit_head(recipe, training, scores, seed)
-    report("fitting on everything", 0.85)
+    report("fitting on everything", 0.1)
     linear = recipe.learn(recipe.settings, training.rows, seed)
+    scores = _held_out_scores(recipe, training, seed, report)
+    topics: NDArray[np.float64] | None = None
+    if recipe.network:
+        # Topics are no scores of classes: those of all tweets are the same ones that will be served.
+        topics = find_topics(training.words[: training.real], bases.importance(linear), seed)
+        scores = np.concatenate([scores, training.words @ topics], axis=1)
+    report("weighing the scores", 0.75)
+    head, probabilities, error_before = _fit_head(recipe, training, scores, seed)
     chosen = choose_thresholds(probabilities, classes)
     manifest = Manifest(
         normaliser=NormaliserSettings(NORMALISER_VERSION, vocabulary.tweets),
@@ -230,7 +238,7 @@ def fit(
         code_version=code_version(),
         created_at=timestamp(manifest_moment()),
     )
-    model = Model(manifest, _arrays(vocabulary, linear, head))
+    model = Model(manifest, _arrays(vocabulary, linear, topics, head))
     report("done", 1.0)
     return Fitted(model, model)
 
@@ -241,12 +249,14 @@ class Training:
 
     Attributes:
         rows: features, classes and weights of all.
+        words: shape (all, buckets); the part of the features that topics are made of.
         styles: shape (all, style columns).
         groups: shape (all,).
         real: how many are real.
     """
 
     rows: Rows
+    words: sparse.csr_matrix
     styles: NDArray[np.float32]
     groups: NDArray[np.intp]
     real: int
@@ -277,7 +287,7 @@ def _training(
     matrix = vectoriser.transform(all_texts)
     classes = np.array([LABELS.index(label) for label in all_labels])
     rows = Rows(matrix.features, classes, np.array(weights))
-    return Training(rows, matrix.styles, np.array(all_groups), len(texts))
+    return Training(rows, matrix.words, matrix.styles, np.array(all_groups), len(texts))
 
 
 def _held_out_scores(recipe: Candidate, training: Training, seed: int, report: Progress) -> NDArray[np.float64]:
@@ -285,7 +295,7 @@ def _held_out_scores(recipe: Candidate, training: Training, seed: int, report: P
     assert recipe.learn is not None  # noqa: S101
     scores: NDArray[np.float64] | None = None
     for number, (seen, held_out) in enumerate(training.folds(seed)):
-        report(f"fold {number + 1} of {FOLDS}", 0.1 + 0.6 * number / FOLDS)
+        report(f"fold {number + 1} of {FOLDS}", 0.25 + 0.5 * number / FOLDS)
         linear = recipe.learn(recipe.settings, training.rows.taken(seen), seed)
         if scores is None:
             scores = np.zeros((len(training.groups), len(linear.intercept)))
@@ -313,9 +323,10 @@ def _fit_head(
     return final, probabilities, calibration_error(softmax(logits[:real]), classes[:real])
 
 
-def _arrays(vocabulary: Vocabulary, linear: Linear, head: Head) -> Arrays:
+def _arrays(vocabulary: Vocabulary, linear: Linear, topics: NDArray[np.float64] | None, head: Head) -> Arrays:
     return {
         **pack_weights(linear.weights),
+        **({} if topics is None else pack_topics(topics)),
         "intercept": linear.intercept,
         **head.arrays(),
         "vocabulary": pack_words(vocabulary.words),

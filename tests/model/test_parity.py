@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.decomposition import TruncatedSVD
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
 
 from moderation.labels import LABELS, Label
-from moderation.model import Model, load, scaled, softmax, unpack_weights
+from moderation.model import Model, load, scaled, softmax, unpack_topics, unpack_weights
 from training_jobs.candidates import CANDIDATES, fit
 from training_jobs.fitting.matrix import Vectoriser
 
@@ -37,6 +38,15 @@ def _network(model: Model) -> MLPClassifier:
     return network
 
 
+def _decomposition(model: Model) -> TruncatedSVD:
+    """A scikit-learn decomposition with the artefact's topics."""
+    topics = unpack_topics(model.arrays)
+    assert topics is not None
+    decomposition = TruncatedSVD(topics.shape[1])
+    decomposition.components_ = topics.T.astype(np.float64)
+    return decomposition
+
+
 def test_scores_are_those_of_scikit_learn(model: Model, tweets: tuple[list[str], list[Label]]) -> None:
     texts = tweets[0][:100] + _ODD
     matrix = Vectoriser(model.normaliser, model.manifest.features).transform(texts)
@@ -46,7 +56,7 @@ def test_scores_are_those_of_scikit_learn(model: Model, tweets: tuple[list[str],
     linear.classes_ = np.arange(len(linear.intercept_))
     linear.n_features_in_ = matrix.features.shape[1]
     decided = linear.decision_function(matrix.features.astype(np.float64))
-    inputs = np.concatenate([decided, matrix.styles], axis=1)
+    inputs = np.concatenate([decided, _decomposition(model).transform(matrix.words), matrix.styles], axis=1)
     hidden = scaled(inputs, np.asarray(model.arrays["input_centre"]), np.asarray(model.arrays["input_scale"]))
     expected = _network(model)._forward_pass_fast(hidden, check_input=False)
     np.testing.assert_allclose(model.score(texts), expected, atol=1e-5)

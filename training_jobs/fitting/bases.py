@@ -18,6 +18,8 @@ from sklearn.svm import LinearSVC
 from moderation.labels import LABELS, Label
 
 _HARD: Final = [LABELS.index(Label.OTHER_CYBERBULLYING), LABELS.index(Label.NOT_CYBERBULLYING)]
+_ON_EVERYTHING: Final = len(LABELS) + 1
+"""The first columns of a stack: one class against the rest for each, and the two hard classes against each other."""
 
 
 class Linear(NamedTuple):
@@ -92,6 +94,11 @@ def stack_bases(rows: Rows, *, strength: float, smoothing: float, seed: int) -> 
         naive_bayes(rows, smoothing=smoothing),
         Linear(np.vstack([on_words.weights, padding]), on_words.intercept),
     )
+
+
+def importance(stack: Linear) -> NDArray[np.float64]:
+    """How much each feature weighs in the support vector machines on all features of a stack, shape (buckets,)."""
+    return np.asarray(np.linalg.norm(stack.weights[:, :_ON_EVERYTHING], axis=1))
 
 
 def _beside(*models: Linear) -> Linear:

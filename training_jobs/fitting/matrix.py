@@ -26,11 +26,13 @@ class Matrix(NamedTuple):
     """Tweets as features.
 
     Attributes:
-        features: shape (tweets, buckets), float32, rows of length one.
+        features: shape (tweets, buckets), float32; rows of length one, and that of the layout beside it.
+        words: the part of the features that is words and their character n-grams, without pairs and layout.
         styles: shape (tweets, style columns), float32.
     """
 
     features: sparse.csr_matrix
+    words: sparse.csr_matrix
     styles: NDArray[np.float32]
 
 
@@ -53,7 +55,8 @@ class Vectoriser:
         reading = reader.read(texts)
         buckets = 1 << self._settings.bits
         if not reader.words:
-            return Matrix(sparse.csr_matrix((len(texts), buckets), dtype=np.float32), reading.styles)
+            nothing = sparse.csr_matrix((len(texts), buckets), dtype=np.float32)
+            return Matrix(nothing, nothing, reading.styles)
         features = word_features(reader.words, self._settings)
         importance = self._importance.of(reader.words)
         held = _indicator(
@@ -61,10 +64,14 @@ class Vectoriser:
         )
         pairs = self._pairs(reading, features, len(texts))
         squares = held @ _row_squares(features, importance) + _sums_of_squares(pairs) + 1e-12
-        rows = sparse.diags_array(1.0 / np.sqrt(squares)) @ (held @ _by_word(features, importance, buckets) + pairs)
+        scales = sparse.diags_array(1.0 / np.sqrt(squares))
+        words = scales @ (held @ _by_word(features, importance, buckets))
+        rows = words + scales @ pairs
         if self._settings.layout_value:
             rows = rows + self._layout(reading, len(texts))
-        return Matrix(sparse.csr_matrix(rows, dtype=np.float32), reading.styles)
+        return Matrix(
+            sparse.csr_matrix(rows, dtype=np.float32), sparse.csr_matrix(words, dtype=np.float32), reading.styles
+        )
 
     def _pairs(self, reading: Reading, features: WordFeatures, tweets: int) -> sparse.csr_matrix:
         width = 1 << self._settings.bits

@@ -13,7 +13,16 @@ import pytest
 
 from moderation.errors import BadArtefactError
 from moderation.labels import LABELS, Label
-from moderation.model import ARRAYS_FILE, MANIFEST_FILE, Model, load, pack_weights, unpack_weights
+from moderation.model import (
+    ARRAYS_FILE,
+    MANIFEST_FILE,
+    Model,
+    load,
+    pack_topics,
+    pack_weights,
+    unpack_topics,
+    unpack_weights,
+)
 from tests.fakes.artefact import insult, keyword_model, save_keyword_model
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -95,6 +104,35 @@ def test_a_manifest_that_is_no_json(folder: Path) -> None:
         load(folder)
 
 
+def _topics(rows: int, columns: int = 2) -> Arrays:
+    """Arrays of topics that fit together."""
+    return {
+        "topic_buckets": np.arange(rows),
+        "topic_weights": np.ones((rows, columns), np.int8),
+        "topic_scales": np.ones(columns, np.float32),
+    }
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "complaint"),
+    [
+        ({"topic_buckets": np.array([0, 1, -1])}, "features that there are not"),
+        ({"topic_buckets": np.array([0, 1, 1 << 20])}, "features that there are not"),
+        ({"topic_buckets": np.array([0.0, 1.0, 0.5])}, "features that there are not"),
+        ({"topic_weights": np.ones((3, 1), np.int8)}, "topic_weights has shape"),
+    ],
+)
+def test_topics_that_do_not_fit(folder: Path, spoilt: Arrays, complaint: str) -> None:
+    def change(arrays: Arrays) -> None:
+        weights = arrays["calibration_weights"]
+        arrays |= _topics(rows=3) | spoilt
+        arrays["calibration_weights"] = np.concatenate([weights, np.zeros((2, weights.shape[1]))])
+
+    repack(folder, change)
+    with pytest.raises(BadArtefactError, match=complaint):
+        load(folder)
+
+
 def _spoilt(array: np.ndarray[Any, Any], value: float) -> np.ndarray[Any, Any]:
     changed = array.copy()
     changed.flat[0] = value
@@ -117,6 +155,8 @@ def _spoilt(array: np.ndarray[Any, Any], value: float) -> np.ndarray[Any, Any]:
         (lambda a: a.update(vocabulary_telling=np.ones(3)), "vocabulary_telling has shape"),
         (lambda a: a.update(weight_scales=np.ones(2)), "weight_scales has shape"),
         (lambda a: a.update(hidden_weights=np.ones((6, 4))), "is missing|has shape"),
+        (lambda a: a.update(topic_scales=np.ones(2)), "topic_buckets is missing|has shape"),
+        (lambda a: a.update(_topics(rows=3)), "calibration_weights has shape"),
         (lambda a: a.update(intercept=np.array(list("abcdef"))), "does not hold numbers"),
     ],
 )
@@ -159,6 +199,16 @@ def test_packed_weights_are_nearly_what_they_were() -> None:
     unpacked = unpack_weights(pack_weights(weights))
     assert (np.abs(unpacked - weights).max(axis=0) < 0.01 * np.abs(weights).max(axis=0)).all()
     assert np.corrcoef(unpacked.ravel(), weights.ravel())[0, 1] > 0.999
+
+
+def test_packed_topics_are_nearly_what_they_were() -> None:
+    topics = np.zeros((500, 3))
+    topics[[3, 70, 499]] = np.random.default_rng(0).normal(size=(3, 3))
+    packed = pack_topics(topics)
+    assert packed["topic_buckets"].tolist() == [3, 70, 499]
+    unpacked = unpack_topics({"weights": np.zeros((500, 1)), **packed})
+    assert unpacked is not None
+    np.testing.assert_allclose(unpacked, topics, atol=0.01 * np.abs(topics).max())
 
 
 def test_reasons_point_into_the_raw_text() -> None:
