@@ -39,7 +39,7 @@ PARKED = (Path(__file__).parents[1] / "events" / "parked_records.jsonl").read_by
 @pytest.fixture(scope="module")
 def emulated() -> Iterator[Clients]:
     with Supervisor() as supervisor:
-        endpoint, _ = emulator.start(supervisor, functions={})
+        endpoint, _ = emulator.start(supervisor)
         yield Clients(endpoint)
 
 

@@ -108,7 +108,6 @@ def python(script: str, environment: dict[str, str], *arguments: str) -> subproc
         env=LAMBDA | environment,
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
 
