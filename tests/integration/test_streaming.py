@@ -206,9 +206,9 @@ def test_metrics_and_logs_of_functions_reach_cloudwatch(stage: Stage) -> None:
     group = f"/aws/lambda/{stage.local.config.physical('classify')}"
     streams = stage.clients["logs"].describe_log_streams(logGroupName=group)["logStreams"]
     assert streams
-    logged = (stage.logs / f"{stage.local.config.physical('classify')}.log").read_text()
-    assert "REPORT RequestId" in logged
-    assert HARMLESS_TEXT not in logged
+    log = stage.logs / f"{stage.local.config.physical('classify')}.log"
+    wait_for(lambda: "REPORT RequestId" in log.read_text(), "the end of an invocation")
+    assert HARMLESS_TEXT not in log.read_text()
 
 
 def _tweet(tweet_id: str, text: str) -> bytes:
