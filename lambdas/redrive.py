@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from botocore.exceptions import NoCredentialsError, NoRegionError
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from lambdas.common.clients import make_client
-from lambdas.common.delivery import Delivery, RequestFaults, Retry, fault_code
+from lambdas.common.commands import EXPIRED, PATIENT, explain
+from lambdas.common.delivery import Delivery, RequestFaults
 from lambdas.common.failed_records import FailedRecord, UnreadableObjectError, read_object
 from lambdas.common.streams import Outgoing, StreamWriter
 
@@ -31,14 +31,12 @@ if TYPE_CHECKING:
 
 DONE_PREFIX: Final = "redriven/"
 
-_PATIENT: Final = Retry(attempts=10, cap=5.0)
-
 _ADVICE: Final = {
     "NoSuchBucket": "there is no such bucket; the storage stack's outputs name it",
     "ResourceNotFoundException": "there is no such stream; the streaming stack's outputs name it",
     "AccessDenied": "these credentials may not do that; the command lists, reads, copies and deletes in the bucket",
     "AccessDeniedException": "these credentials may not do that; the command needs kinesis:PutRecords on the stream",
-    "ExpiredToken": "the credentials have expired; sign in again",
+    **EXPIRED,
 }
 
 
@@ -133,16 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         s3: S3Client = make_client("s3")
         kinesis: KinesisClient = make_client("kinesis")
         redriver = Redriver(
-            s3, StreamWriter(kinesis, options.stream, _PATIENT), options.bucket, options.stream, options.dry_run
+            s3, StreamWriter(kinesis, options.stream, PATIENT), options.bucket, options.stream, options.dry_run
         )
         return _run(redriver, options.prefix, console)
-    except NoRegionError:
-        console.print("No region: set AWS_REGION or use a profile that has one.")
-    except NoCredentialsError:
-        console.print("No credentials: sign in first, or name a profile in AWS_PROFILE.")
     except RequestFaults as error:
-        code = fault_code(error)
-        console.print(f"AWS refused: {code}. {_ADVICE.get(code, 'Run the command again; what is done stays done.')}")
+        console.print(explain(error, _ADVICE))
     return 2
 
 

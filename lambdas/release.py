@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import NoCredentialsError, NoRegionError
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from lambdas.common.clients import make_client
-from lambdas.common.delivery import RequestFaults, Retry, fault_code
+from lambdas.common.commands import EXPIRED, PATIENT, explain
+from lambdas.common.delivery import RequestFaults
 from lambdas.common.settings import SettingsError, read_settings
 from lambdas.warn.entries import Entry, Status
 from lambdas.warn.held import HeldWarnings, Outcome, Releaser
@@ -38,14 +38,11 @@ if TYPE_CHECKING:
 TOGETHER: Final = 50
 """Warnings that are settled, sent and marked before the next ones: what an interruption leaves half done at most."""
 
-_PATIENT: Final = Retry(attempts=10, cap=5.0)
-
 _ADVICE: Final = {
     "ResourceNotFoundException": "there is no such function or table; it is cyberbullying_<stage>_warn",
     "AccessDeniedException": "these credentials may not do that; the command reads the function's configuration, scans "
     "and updates the table, publishes to the topic and puts events",
-    "ExpiredToken": "the credentials have expired; sign in again",
-    "ExpiredTokenException": "the credentials have expired; sign in again",
+    **EXPIRED,
 }
 
 
@@ -67,8 +64,8 @@ def build(settings: Settings) -> Releaser:
         HeldWarnings(dynamodb, settings.warnings_table),
         DynamoLedger(dynamodb, settings.warnings_table, settings.daily_warning_quota),
         (
-            NotificationSink(sns, settings.notification_topic_arn, _PATIENT),
-            EventSink(events, settings.event_bus_name, settings.stage, _PATIENT),
+            NotificationSink(sns, settings.notification_topic_arn, PATIENT),
+            EventSink(events, settings.event_bus_name, settings.stage, PATIENT),
         ),
         DEFAULT_POLICY,
     )
@@ -83,13 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(releaser, options, console)
     except SettingsError as error:
         console.print(f"{options.function} is not the function that warns: {error}", style="red")
-    except NoRegionError:
-        console.print("No region: set AWS_REGION or use a profile that has one.")
-    except NoCredentialsError:
-        console.print("No credentials: sign in first, or name a profile in AWS_PROFILE.")
     except RequestFaults as error:
-        code = fault_code(error)
-        console.print(f"AWS refused: {code}. {_ADVICE.get(code, 'Run the command again; what is done stays done.')}")
+        console.print(explain(error, _ADVICE))
     return 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any, Final
 
 import botocore.session
@@ -45,23 +46,28 @@ class Clients:
         session.set_config_variable("profile", None)
         self._session = session
         self._clients: dict[str, Any] = {}
+        self._making = threading.Lock()
 
     def __getitem__(self, service: str) -> Any:
         """The client of a service."""
-        if service not in self._clients:
-            self._clients[service] = self._session.create_client(
-                service,
-                region_name=REGION,
-                endpoint_url=self.endpoint,
-                aws_access_key_id=_CREDENTIAL,
-                aws_secret_access_key=_CREDENTIAL,
-                config=Config(
-                    retries={"mode": "standard", "total_max_attempts": 3},
-                    connect_timeout=3,
-                    read_timeout=70,
-                    max_pool_connections=32,
-                    proxies={},
-                    s3={"addressing_style": "path"},
-                ),
-            )
-        return self._clients[service]
+        with self._making:  # clients may be shared by threads, but a session must not make two at the same time
+            if service not in self._clients:
+                self._clients[service] = self._make(service)
+            return self._clients[service]
+
+    def _make(self, service: str) -> Any:
+        return self._session.create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=_CREDENTIAL,
+            aws_secret_access_key=_CREDENTIAL,
+            config=Config(
+                retries={"mode": "standard", "total_max_attempts": 3},
+                connect_timeout=3,
+                read_timeout=70,
+                max_pool_connections=32,
+                proxies={},
+                s3={"addressing_style": "path"},
+            ),
+        )

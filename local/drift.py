@@ -38,7 +38,7 @@ REPORT_JOBS: Final = "drift-"
 
 _STOP_CAUSE: Final = "the demonstration has seen it start"
 _POLL_SECONDS: Final = 0.25
-_PATIENCE_SECONDS: Final = 30.0
+_PATIENCE_SECONDS: Final = 120.0
 _ARCHIVE_SECONDS: Final = 180.0
 """The emulator's Firehose writes an object per record: after thousands of them, a look at the archive takes long."""
 _LATEST: Final = "drift/latest/"

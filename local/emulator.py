@@ -12,16 +12,23 @@ from local import paths, ports
 from local.errors import LocalError
 from local.processes import Child, Supervisor
 
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 60.0
 _TRIES: Final = 3
 
 
-def start(supervisor: Supervisor, *, functions: Mapping[str, str], port: int = 0) -> tuple[str, Child]:
+def start(
+    supervisor: Supervisor,
+    *,
+    functions: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+    port: int = 0,
+) -> tuple[str, Child]:
     """Start the emulator and wait until it answers.
 
     Args:
         supervisor: owns the process.
         functions: by name, the address that takes a function's invocations.
+        settings: further variables of the emulator's environment.
         port: to listen on; 0 for any free one.
 
     Returns:
@@ -34,7 +41,7 @@ def start(supervisor: Supervisor, *, functions: Mapping[str, str], port: int = 0
         raise LocalError(f"the emulator is not installed in {paths.MINISTACK.parent.parent}; run `make setup`")
     for attempt in range(_TRIES):
         chosen = ports.choose("the AWS emulator", port)
-        child = _launch(supervisor, functions, chosen)
+        child = _launch(supervisor, {**_routes(functions or {}), **(settings or {})}, chosen)
         endpoint = f"http://{ports.LOOPBACK}:{chosen}"
         if _comes_up(supervisor, child, endpoint):
             return endpoint, child
@@ -44,8 +51,11 @@ def start(supervisor: Supervisor, *, functions: Mapping[str, str], port: int = 0
     raise LocalError(f"the AWS emulator did not start; the end of {child.log}:\n{child.tail()}")
 
 
-def _launch(supervisor: Supervisor, functions: Mapping[str, str], port: int) -> Child:
-    routes = {f"MINISTACK_LAMBDA_PROXY_{name}": address for name, address in functions.items()}
+def _routes(functions: Mapping[str, str]) -> dict[str, str]:
+    return {f"MINISTACK_LAMBDA_PROXY_{name}": address for name, address in functions.items()}
+
+
+def _launch(supervisor: Supervisor, settings: Mapping[str, str], port: int) -> Child:
     return supervisor.start(
         "emulator",
         [paths.MINISTACK],
@@ -57,7 +67,7 @@ def _launch(supervisor: Supervisor, functions: Mapping[str, str], port: int) -> 
             "STATE_DIR": str(supervisor.folder / "emulator-state"),
             "S3_DATA_DIR": str(supervisor.folder / "emulator-s3"),
             "NO_PROXY": "*",
-            **routes,
+            **settings,
         },
         cwd=supervisor.folder,
         log=paths.LOGS / "emulator.log",

@@ -5,6 +5,7 @@ A fresh database takes seconds to migrate, so an empty one is kept per version o
 
 from __future__ import annotations
 
+import os
 import shutil
 import urllib.error
 import urllib.request
@@ -16,7 +17,7 @@ from local import paths, ports
 from local.errors import LocalError
 from local.processes import Child, Supervisor
 
-_START_SECONDS: Final = 90.0
+_START_SECONDS: Final = 180.0
 
 
 def launch(supervisor: Supervisor, *, port: int = 0) -> tuple[str, Child]:
@@ -95,6 +96,6 @@ def _empty_database() -> Path:
 def _keep_empty_database() -> None:
     """Keep a copy of the migrated database, before anything is written to it."""
     if not _empty_database().exists():
-        beside = _empty_database().with_suffix(".new")
+        beside = _empty_database().with_suffix(f".{os.getpid()}")  # another stage may be at the same
         shutil.copy(paths.MLFLOW / "mlflow.db", beside)
         beside.replace(_empty_database())

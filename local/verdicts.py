@@ -33,6 +33,8 @@ class VerdictWatcher(threading.Thread):
         self._take = take
         self._stopping = threading.Event()
         self._last = time.monotonic()
+        self._iterators: dict[str, str] = {}
+        self._seen: dict[str, str] = {}
 
     @property
     def progressing(self) -> bool:
@@ -46,27 +48,35 @@ class VerdictWatcher(threading.Thread):
     def run(self) -> None:
         """Read."""
         shards = [shard["ShardId"] for shard in self._kinesis.list_shards(StreamName=self._stream)["Shards"]]
-        iterators = {
-            shard: self._kinesis.get_shard_iterator(
-                StreamName=self._stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            for shard in shards
-        }
         try:
+            self._iterators = {shard: self._iterator(shard) for shard in shards}
             while not self._stopping.is_set():
-                read = 0
-                for shard, iterator in iterators.items():
-                    answer = self._kinesis.get_records(ShardIterator=iterator, Limit=_READ_LIMIT)
-                    iterators[shard] = answer["NextShardIterator"]
-                    read += len(answer["Records"])
-                    if answer["Records"]:
-                        self._last = time.monotonic()
-                    for record in answer["Records"]:
-                        self._read(record)
-                if not read:
+                if not sum(self._read_shard(shard) for shard in shards):
                     self._stopping.wait(_POLL_SECONDS)
         except (ClientError, BotoCoreError):
             return  # the emulator is gone: so is the need to read
+
+    def _read_shard(self, shard: str) -> int:
+        """Read what a shard has now; returns how many records that was."""
+        try:
+            answer = self._kinesis.get_records(ShardIterator=self._iterators[shard], Limit=_READ_LIMIT)
+        except self._kinesis.exceptions.ExpiredIteratorException:  # the machine has slept
+            self._iterators[shard] = self._iterator(shard)
+            return 0
+        self._iterators[shard] = answer["NextShardIterator"]
+        for record in answer["Records"]:
+            self._seen[shard] = record["SequenceNumber"]
+            self._last = time.monotonic()
+            self._read(record)
+        return len(answer["Records"])
+
+    def _iterator(self, shard: str) -> str:
+        """An iterator that begins after what was read of a shard."""
+        start = {"ShardIteratorType": "TRIM_HORIZON"}
+        if shard in self._seen:
+            start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": self._seen[shard]}
+        answer = self._kinesis.get_shard_iterator(StreamName=self._stream, ShardId=shard, **start)
+        return str(answer["ShardIterator"])
 
     def _read(self, record: dict[str, Any]) -> None:
         try:

@@ -7,12 +7,11 @@ sent is due when the verdict comes again.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lambdas.common.delivery import RequestFaults, fault_code
 from lambdas.common.metric_names import (
     DUPLICATES_SKIPPED,
     EFFECTS_APPLIED,
@@ -24,9 +23,10 @@ from lambdas.common.metric_names import (
 )
 from lambdas.common.telemetry import Meter, logger
 from lambdas.warn.entries import Entry, Known, Status, WithdrawnTweet, new_entry
-from lambdas.warn.ledger import Ledger, LedgerUnavailableError
-from lambdas.warn.sinks import Due, Sink
-from moderation.effects import Effect, WarningPolicy
+from lambdas.warn.ledger import Ledger
+from lambdas.warn.sending import send_due
+from lambdas.warn.sinks import Sink
+from moderation.effects import WarningPolicy
 from moderation.messages import ClassificationEvent
 from moderation.tombstones import written_at
 
@@ -107,31 +107,14 @@ class Engine:
         return entries | recorded.made, recorded.lost
 
     def _send(self, entries: Iterable[Entry]) -> set[str]:
-        """Apply what is due, sink by sink, and remember it; returns the keys of which something failed."""
-        due = [Due(effect, entry) for entry in entries for effect in entry.due(self.policy)]
-        done: dict[str, list[Effect]] = defaultdict(list)
-        failed: set[str] = set()
-        for sink in self.sinks:
-            some = [item for item in due if item.effect in sink.effects]
-            delivery = sink.send(some)
-            for index, item in enumerate(some):
-                if index in delivery.failed:
-                    failed.add(item.entry.key)
-                else:
-                    done[item.entry.key].append(item.effect)
-            self._report(sink.name, len(some) - len(delivery.failed), list(delivery.failed.values()))
-        self._remember(done)
-        return failed
-
-    def _remember(self, done: dict[str, list[Effect]]) -> None:
-        """Remember what was sent.
-
-        If that fails the verdicts are not reported as failed: it has been sent, and a retry would send it again.
-        """
-        try:
-            self.ledger.mark(done)
-        except (LedgerUnavailableError, *RequestFaults) as error:
-            self._report("ledger", 0, [fault_code(error)] * len(done))
+        """Apply what is due and report on it; returns the keys of which something failed."""
+        sent = send_due(entries, self.policy, self.sinks, self.ledger)
+        for taken in sent.sinks:
+            self._report(taken.sink, taken.applied, taken.faults)
+        if sent.forgotten is not None:
+            # No reason to report the verdicts as failed: it has been sent, and a retry would send it again.
+            self._report("ledger", 0, [sent.forgotten] * len(sent.done))
+        return sent.failed
 
     def _report(self, sink: str, applied: int, faults: Sequence[str]) -> None:
         if applied:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from lambdas.common.delivery import RequestFaults, fault_code
 from lambdas.warn.entries import Entry, Status
-from lambdas.warn.ledger import Ledger, LedgerUnavailableError, read_item
-from lambdas.warn.sinks import Due, Sink
-from moderation.effects import Effect, WarningPolicy
+from lambdas.warn.ledger import Ledger, read_item
+from lambdas.warn.sending import send_due
+from lambdas.warn.sinks import Sink
+from moderation.effects import WarningPolicy
 from moderation.messages import timestamp
 
 if TYPE_CHECKING:
@@ -158,21 +158,11 @@ class Releaser:
                     outcome.settled += 1
 
     def _send(self, entries: Sequence[Entry], outcome: Outcome) -> None:
-        due = [Due(effect, entry) for entry in entries for effect in entry.due(self.policy)]
-        done: dict[str, list[Effect]] = defaultdict(list)
-        failed: set[str] = set()
-        for sink in self.sinks:
-            some = [item for item in due if item.effect in sink.effects]
-            delivery = sink.send(some)
-            for position, item in enumerate(some):
-                if position in delivery.failed:
-                    failed.add(item.entry.key)
-                    outcome.failed[f"{sink.name}: {delivery.failed[position]}"] += 1
-                else:
-                    done[item.entry.key].append(item.effect)
-        try:
-            self.ledger.mark(done)
-        except (LedgerUnavailableError, *RequestFaults) as error:
-            outcome.unmarked += len(done)
-            outcome.failed[f"ledger: {fault_code(error)}"] += len(done)
-        outcome.settled += len(entries) - len(failed)
+        sent = send_due(entries, self.policy, self.sinks, self.ledger)
+        for taken in sent.sinks:
+            for fault in taken.faults:
+                outcome.failed[f"{taken.sink}: {fault}"] += 1
+        if sent.forgotten is not None:
+            outcome.unmarked += len(sent.done)
+            outcome.failed[f"ledger: {sent.forgotten}"] += len(sent.done)
+        outcome.settled += len(entries) - len(sent.failed)

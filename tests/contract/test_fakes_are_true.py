@@ -26,7 +26,8 @@ from moderation.effects import DEFAULT_POLICY, Effect
 from moderation.errors import BadArtefactError
 from moderation.messages import AuthorWithdrawn, Decision, TweetWithdrawn, Withdrawal
 from tests.fakes import records
-from tests.fakes.aws import FakeDynamoDB, FakeEvents, FakeKinesis, FakeS3, FakeSns, FakeSsm, as_client
+from tests.fakes.aws import FakeEvents, FakeKinesis, FakeS3, FakeSns, FakeSsm, as_client
+from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.time import noted_retry
 
 pytestmark = pytest.mark.emulator
@@ -39,7 +40,7 @@ PARKED = (Path(__file__).parents[1] / "events" / "parked_records.jsonl").read_by
 @pytest.fixture(scope="module")
 def emulated() -> Iterator[Clients]:
     with Supervisor() as supervisor:
-        endpoint, _ = emulator.start(supervisor, functions={})
+        endpoint, _ = emulator.start(supervisor)
         yield Clients(endpoint)
 
 

@@ -12,6 +12,7 @@ from local import paths
 from local.drift import RESPONSE, RETRAIN
 from monitoring.metric_names import DRIFTED_SHARE, MACRO_F1_DROP
 from tests.e2e.conftest import Demo
+from tests.waiting import wait_for
 
 
 def executions(demo: Demo, machine: str) -> list[dict[str, Any]]:
@@ -29,6 +30,8 @@ def test_every_act_is_told_in_its_order(demo: Demo) -> None:
 
 
 def test_drift_started_one_retraining_that_says_why(demo: Demo) -> None:
+    # Each of the two alarms starts a response; the later one may still be at it.
+    wait_for(lambda: all(one["status"] != "RUNNING" for one in executions(demo, RESPONSE)), "the responses' end")
     outputs = [json.loads(one["output"]) for one in executions(demo, RESPONSE)]
     assert [output["started"] for output in outputs].count(True) == 1
     (started,) = [one for one in executions(demo, RETRAIN) if "drift" in one["input"]]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from monitoring.dashboards.boards import BOARDS
 from tests.e2e.conftest import Demo
 from tests.fakes.jetstream import FakeJetstream, message
 from tests.fakes.panels import PanelQuery, data_points, panel_queries
-from tests.integration.conftest import Stage, wait_for
+from tests.integration.conftest import Stage
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 _LIMITLESS = "the emulator's streams take and give whatever they are asked to"
 _NO_MACHINE = "no machine and no database runs behind the emulator's"
@@ -66,10 +67,6 @@ class Day(Stage):
         before = self.metric("RecordsParked")
         self.put("tweet_classification", [Outgoing("bad", b"not a verdict")])
         wait_for(lambda: self.metric("RecordsParked") > before, "a verdict to be parked")
-
-    def stop_measuring(self) -> None:
-        """Let everything that was measured arrive."""
-        time.sleep(3.0)
 
     def use_up_the_quota(self) -> None:
         self.configure("warn", DAILY_WARNING_QUOTA="0")
@@ -148,7 +145,7 @@ def read_bluesky(demo: Demo) -> None:
         async with FakeJetstream(posts, drop_after=[1]) as jetstream:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("JETSTREAM_URLS", jetstream.url)
-                source = live.Source("bluesky", tweets=2, seconds=20)
+                source = live.Source("bluesky", tweets=2, seconds=PATIENCE_SECONDS)
                 live.check(source)
                 found = await asyncio.to_thread(live.read, demo.stage, Display(), source)
                 assert len(found.verdicts) == 2
@@ -167,7 +164,6 @@ def bad_day(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Day:
     day.break_the_warner()
     day.park_a_verdict()  # last: whoever reads the stream of verdicts stumbles over it
     wait_for(day.at_rest, "the stage to come to rest")
-    day.stop_measuring()
     return day
 
 
@@ -191,9 +187,16 @@ def all_queries(day: Day) -> list[PanelQuery]:
 def test_every_panel_and_every_alarm_has_data(bad_day: Day) -> None:
     queries = all_queries(bad_day)
     assert len({query.panel for query in queries}) > 80
-    empty = [query for query in queries if not data_points(bad_day.clients["cloudwatch"], query)]
-    unexplained = [query for query in empty if query.metric not in WITHOUT_DATA]
-    assert unexplained == []
+    empty = [query for query in queries if query.metric not in WITHOUT_DATA]
+
+    def all_arrived() -> bool:
+        """Whether what was measured has come to CloudWatch, which it does in the background."""
+        empty[:] = [query for query in empty if not data_points(bad_day.clients["cloudwatch"], query)]
+        return not empty
+
+    with suppress(AssertionError):  # the list says more
+        wait_for(all_arrived, "data")
+    assert empty == []
 
 
 def test_no_exception_outlives_its_reason(bad_day: Day) -> None:

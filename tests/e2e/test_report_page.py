@@ -36,7 +36,7 @@ def browse(page: Path, profile: Path, *flags: str) -> str:
     assert CHROMIUM, "Chromium is needed: apt-get install --no-install-recommends chromium"
     command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", f"--window-size={WIDTH},{HEIGHT}", *flags]
     done = subprocess.run(
-        [*command, page.as_uri()], capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL
+        [*command, page.as_uri()], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout

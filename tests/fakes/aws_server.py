@@ -23,7 +23,7 @@ class FakeAws:
     Attributes:
         records: (partition key, data) of accepted records.
         events: entries of accepted events.
-        refuse_every: every so many-th record of a call is refused; 0 for none.
+        refuse_every: every so many-th record that is put is refused, however many come in a call; 0 for none.
     """
 
     records: list[tuple[str, bytes]] = field(default_factory=list)
@@ -31,6 +31,7 @@ class FakeAws:
     sizes: list[int] = field(default_factory=list)
     refuse_every: int = 0
     calls: int = 0
+    put: int = 0
     open_: asyncio.Event = field(default_factory=asyncio.Event)
     _runner: web.AppRunner | None = None
     _port: int = 0
@@ -75,8 +76,9 @@ class FakeAws:
     def _put_records(self, document: dict[str, Any]) -> dict[str, Any]:
         self.sizes.append(len(document["Records"]))
         results: list[dict[str, str]] = []
-        for position, record in enumerate(document["Records"], start=1):
-            if self.refuse_every and self.calls % 2 and position % self.refuse_every == 0:
+        for record in document["Records"]:
+            self.put += 1
+            if self.refuse_every and self.put % self.refuse_every == 0:
                 results.append({"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "slow down"})
             else:
                 self.records.append((record["PartitionKey"], base64.b64decode(record["Data"])))

@@ -11,18 +11,21 @@ from ingest.checkpoint import MemoryStore
 from ingest.errors import StoreError
 from ingest.events import SourceEvent, SourceName
 from moderation.messages import Tweet, TweetEvent
+from tests.waiting import PATIENCE_SECONDS
 
 T = TypeVar("T")
+
+_LONGEST_SECONDS: Final = 3 * PATIENCE_SECONDS
 
 MORNING: Final = 1_795_424_400.0
 """2026-11-23 09:00 UTC."""
 
 
-def run(coroutine: Coroutine[Any, Any, T], *, seconds: float = 30) -> T:
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run to the end, but not for ever."""
 
     async def limited() -> T:
-        return await asyncio.wait_for(coroutine, seconds)
+        return await asyncio.wait_for(coroutine, _LONGEST_SECONDS)
 
     return asyncio.run(limited())
 

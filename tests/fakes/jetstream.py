@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import WSCloseCode, web
 
+from tests.waiting import PATIENCE_SECONDS
+
 START_US = 1_795_424_400_000_000
 """2026-11-23 09:00 UTC."""
 
@@ -116,8 +118,8 @@ class FakeJetstream:
         return history
 
 
-async def eventually(condition: Any, *, seconds: float = 20) -> None:
+async def eventually(condition: Any) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():
             await asyncio.sleep(0.01)

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import botocore.session
 import pytest
-from botocore.config import Config
 
-from cdk_app.images import ROOT
 from cdk_app.stages import stage_config
+from local import emulator
+from local.aws import Clients
+from local.processes import Supervisor
 from stacks.constructs.retrain_definition import CANDIDATES, retrain_definition
 from stacks.constructs.retrain_jobs import SUBSTITUTED, Jobs, Json, QueueLauncher
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.emulator
 
-EMULATOR = ROOT / ".local" / "ministack" / "bin" / "ministack"
 SCORES = {
     "logistic_regression": 0.84,
     "naive_bayes": 0.81,
@@ -48,21 +42,8 @@ class Machine:
     """The state machine in an emulator, and the worker of its jobs."""
 
     def __init__(self, endpoint: str) -> None:
-        session = botocore.session.Session()
-        session.set_config_variable("config_file", os.devnull)
-        session.set_config_variable("credentials_file", os.devnull)
-
-        def client(service: str) -> Any:
-            return session.create_client(
-                service,
-                region_name="us-east-1",
-                endpoint_url=endpoint,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
-                config=Config(proxies={}),
-            )
-
-        self.machines, self.queues, topics = client("stepfunctions"), client("sqs"), client("sns")
+        clients = Clients(endpoint)
+        self.machines, self.queues, topics = clients["stepfunctions"], clients["sqs"], clients["sns"]
         self.jobs = self.queues.create_queue(QueueName="jobs")["QueueUrl"]
         self.notices = self.queues.create_queue(QueueName="notices")["QueueUrl"]
         topic = topics.create_topic(Name="alarms")["TopicArn"]
@@ -81,7 +62,7 @@ class Machine:
         """Run an execution to its end; returns its description, and its jobs with their requests."""
         execution = self.machines.start_execution(stateMachineArn=self.arn, input=json.dumps(given or {}))
         done: list[tuple[str, Json]] = []
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
             described: Json = self.machines.describe_execution(executionArn=execution["executionArn"])
             if described["status"] != "RUNNING":
@@ -119,9 +100,15 @@ class Machine:
 
     def notice(self) -> Json:
         """The one notice that was sent."""
-        (message,) = self.queues.receive_message(QueueUrl=self.notices, MaxNumberOfMessages=10, WaitTimeSeconds=2)[
-            "Messages"
-        ]
+        messages: list[Json] = []
+
+        def arrived() -> bool:
+            answer = self.queues.receive_message(QueueUrl=self.notices, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            messages.extend(answer.get("Messages", ()))
+            return bool(messages)
+
+        wait_for(arrived, "a notice")
+        (message,) = messages
         self.queues.delete_message(QueueUrl=self.notices, ReceiptHandle=message["ReceiptHandle"])
         found: Json = json.loads(message["Body"])
         return found
@@ -135,40 +122,11 @@ def _step(request: Json) -> str:
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    folder = tmp_path_factory.mktemp("emulator")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "BIND_HOST": "127.0.0.1",
-        "MINISTACK_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "STATE_DIR": str(folder / "state"),
-        "S3_DATA_DIR": str(folder / "s3"), "LOG_LEVEL": "WARNING", "NO_PROXY": "*",
-        # Retries wait their time on AWS; here nobody needs to.
-        "SFN_WAIT_SCALE": "0",
-    }  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([EMULATOR], env=environment, cwd=folder, stdout=log, stderr=log)
-    try:
-        endpoint = f"http://127.0.0.1:{port}"
-        _await(endpoint, process, folder / "log")
+def machine() -> Iterator[Machine]:
+    # Retries wait their time on AWS; here nobody needs to.
+    with Supervisor() as supervisor:
+        endpoint, _ = emulator.start(supervisor, settings={"SFN_WAIT_SCALE": "0"})
         yield Machine(endpoint)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _await(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for _ in range(300):
-        try:
-            opener.open(f"{endpoint}/_ministack/health", timeout=2).close()
-        except OSError:
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(log.read_text())
 
 
 def well(step: str, _: Json) -> Json:

@@ -22,7 +22,8 @@ from moderation.champion import NO_CHAMPION, ChampionPointer, write_pointer
 from moderation.labels import Label
 from moderation.messages import ClassificationEvent, Tweet, TweetEvent, decode_classification_event, encode
 from tests.fakes.artefact import insult, save_keyword_model
-from tests.integration.rest import at_rest
+from tests.integration.rest import at_rest, iterator_after
+from tests.waiting import wait_for
 
 FLAGGED_TEXT = insult(Label.RELIGION)
 REFRESH_SECONDS = "0.2"
@@ -34,13 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.emulator)
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.05)
-
-
 class Stage:
     """The running stage, in the words of the tests."""
 
@@ -50,7 +44,7 @@ class Stage:
         self.logs = logs or paths.LOGS
         self.clients = local.clients
         self._verdicts: dict[str, list[ClassificationEvent]] = {}
-        self._iterators: dict[str, str] = {}
+        self._last: dict[str, str] = {}
 
     # champions
 
@@ -68,6 +62,10 @@ class Stage:
             body = spoil(body) if file == "model.npz" else body
             self.clients["s3"].put_object(Bucket=bucket, Key=f"models/{folder.name}/{file}", Body=body)
         self.point_to(write_pointer(ChampionPointer(version, f"s3://{bucket}/models/{folder.name}", sha256)))
+
+    def outlast_refresh(self) -> None:
+        """Let every look at the champion pointer grow old: whatever environment gets the next event looks again."""
+        time.sleep(1.25 * float(REFRESH_SECONDS))
 
     def point_to(self, value: str = NO_CHAMPION) -> None:
         name = self.local.config.champion_parameter
@@ -103,22 +101,23 @@ class Stage:
     def verdicts(self) -> dict[str, list[ClassificationEvent]]:
         """Every verdict so far, by tweet id."""
         kinesis, stream = self.clients["kinesis"], self.local.config.physical("tweet_classification")
-        if not self._iterators:
-            for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
-                self._iterators[shard["ShardId"]] = kinesis.get_shard_iterator(
-                    StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-                )["ShardIterator"]
-        for shard, iterator in self._iterators.items():
-            answer = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
-            self._iterators[shard] = answer["NextShardIterator"]
-            for record in answer["Records"]:
+        for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+            for record in self._unread(stream, shard["ShardId"]):
                 event = decode_classification_event(record["Data"])
                 self._verdicts.setdefault(event.prediction.tweet_id, []).append(event)
         return self._verdicts
 
-    def await_verdicts(self, ids: list[str], seconds: float = 40.0) -> list[ClassificationEvent]:
+    def _unread(self, stream: str, shard: str) -> list[dict[str, Any]]:
+        """What came into a shard since the last look. Iterators are not kept: they expire after five minutes."""
+        iterator = iterator_after(self.clients["kinesis"], stream, shard, self._last.get(shard))
+        records: list[dict[str, Any]] = self.clients["kinesis"].get_records(ShardIterator=iterator)["Records"]
+        if records:
+            self._last[shard] = records[-1]["SequenceNumber"]
+        return records
+
+    def await_verdicts(self, ids: list[str]) -> list[ClassificationEvent]:
         """Wait until every one of these tweets has a verdict; the first of each."""
-        wait_for(lambda: self.verdicts().keys() >= set(ids), f"{len(ids)} verdicts", seconds)
+        wait_for(lambda: self.verdicts().keys() >= set(ids), f"{len(ids)} verdicts")
         return [self._verdicts[tweet][0] for tweet in ids]
 
     # what came of it
@@ -186,7 +185,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(running: Stage) -> Stage:
-    """The stage at rest, with a champion of version 1."""
+    """The stage at rest, with a champion of version 1 that nobody remembers another one of."""
     running.promote("1")
     wait_for(running.at_rest, "the stage to come to rest")
+    running.outlast_refresh()
     return running

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from tests.waiting import PATIENCE_SECONDS
+
 PUT_RECORDS = "Kinesis_20131202.PutRecords"
 
 
@@ -72,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self, door: ThrottlingDoor, body: bytes) -> bytes:
         left_out = ("host", "content-length")
         headers = {name: value for name, value in self.headers.items() if name.lower() not in left_out}
-        connection = http.client.HTTPConnection(door.endpoint.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(door.endpoint.removeprefix("http://"), timeout=PATIENCE_SECONDS)
         connection.request("POST", self.path, body, headers)
         answer = connection.getresponse().read()
         connection.close()

@@ -8,6 +8,17 @@ from local.poller.runner import MappingPoller
 from local.stage import LocalStage
 
 
+def iterator_after(kinesis: Any, stream: str, shard: str, sequence: str | None) -> str:
+    """An iterator that begins after a record of a shard, or with the oldest one."""
+    start: dict[str, Any] = (
+        {"ShardIteratorType": "TRIM_HORIZON"}
+        if sequence is None
+        else {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": sequence}
+    )
+    iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, **start)
+    return str(iterator["ShardIterator"])
+
+
 def at_rest(local: LocalStage) -> bool:
     """Whether no mapping has a record left, read or unread.
 
@@ -23,15 +34,7 @@ def _all_answered(local: LocalStage) -> bool:
 def _answered(poller: MappingPoller, kinesis: Any) -> bool:
     mapping = poller.mapping
     for shard in kinesis.list_shards(StreamName=mapping.stream_name)["Shards"]:
-        done = poller.checkpoint(shard["ShardId"])
-        start: dict[str, Any] = (
-            {"ShardIteratorType": mapping.starting_position}
-            if done is None
-            else {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": done}
-        )
-        if done is None and mapping.starting_timestamp is not None:
-            start["Timestamp"] = mapping.starting_timestamp
-        iterator = kinesis.get_shard_iterator(StreamName=mapping.stream_name, ShardId=shard["ShardId"], **start)
-        if kinesis.get_records(ShardIterator=iterator["ShardIterator"], Limit=1)["Records"]:
+        iterator = iterator_after(kinesis, mapping.stream_name, shard["ShardId"], poller.checkpoint(shard["ShardId"]))
+        if kinesis.get_records(ShardIterator=iterator, Limit=1)["Records"]:
             return False
     return poller.outstanding == 0

@@ -30,6 +30,7 @@ from stacks.storage import StorageStack
 from stacks.streaming import StreamingStack
 from tests.fakes.monitoring import tweet_line, verdict_line
 from tests.fakes.panels import data_points, panel_queries
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.emulator
 
@@ -50,13 +51,13 @@ class Aws:
 
     def outcome(self, execution: str) -> dict[str, Any]:
         """The end of an execution."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+
+        def described() -> dict[str, Any]:
             found: dict[str, Any] = self.states.describe_execution(executionArn=execution)
-            if found["status"] != "RUNNING":
-                return found
-            time.sleep(0.2)
-        raise TimeoutError(execution)
+            return found
+
+        wait_for(lambda: described()["status"] != "RUNNING", f"the end of {execution}")
+        return described()
 
     def respond(self) -> dict[str, Any]:
         """Run the response; returns its output."""
@@ -90,7 +91,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]
 def deployed(templates: list[tuple[str, str]]) -> Iterator[Aws]:
     """The stacks on an emulator of their own, and a retrain state machine that only remembers its input."""
     with Supervisor() as supervisor:
-        endpoint, _ = emulator.start(supervisor, functions={})
+        endpoint, _ = emulator.start(supervisor)
         found = Aws(endpoint)
         for name, body in templates:
             _deploy(found, name, body)
@@ -107,13 +108,13 @@ def _deploy(found: Aws, name: str, body: str) -> None:
     found.s3.put_object(Bucket="templates", Key=name, Body=body.encode())
     address = f"{found.s3.meta.endpoint_url}/templates/{name}"
     found.cloudformation.create_stack(StackName=name, TemplateURL=address, Capabilities=["CAPABILITY_NAMED_IAM"])
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def described() -> dict[str, Any]:
         (stack,) = found.cloudformation.describe_stacks(StackName=name)["Stacks"]
-        if not stack["StackStatus"].endswith("IN_PROGRESS"):
-            break
-        time.sleep(0.2)
-    assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+        return dict(stack)
+
+    wait_for(lambda: not described()["StackStatus"].endswith("IN_PROGRESS"), f"the deployment of {name}")
+    assert described()["StackStatus"] == "CREATE_COMPLETE", described()
 
 
 def test_both_alarms_start_one_retraining_and_say_why(deployed: Aws) -> None:
@@ -170,7 +171,7 @@ def test_a_retraining_that_cannot_be_started_gives_its_turn_back_and_tells(deplo
     assert deployed.outcome(execution)["status"] == "FAILED"
     item = deployed.dynamodb.get_item(TableName=STAGE.physical("drift_response"), Key={"pk": {"S": "retrain"}})
     assert "Item" not in item
-    assert "champion-retrain-wanted" in _received(deployed, notices)
+    _await_notice(deployed, notices, "champion-retrain-wanted")
 
 
 def _listen(deployed: Aws, topic: str) -> str:
@@ -180,15 +181,14 @@ def _listen(deployed: Aws, topic: str) -> str:
     return queue
 
 
-def _received(deployed: Aws, queue: str) -> str:
-    bodies = []
-    while messages := deployed.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1, MaxNumberOfMessages=10).get(
-        "Messages"
-    ):
-        for message in messages:
-            bodies.append(message["Body"])
-            deployed.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-    return "\n".join(bodies)
+def _await_notice(deployed: Aws, queue: str, about: str) -> None:
+    """Wait for a notice; others, of alarms that went off, come beside it."""
+
+    def arrived() -> bool:
+        answer = deployed.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1, MaxNumberOfMessages=10)
+        return any(about in message["Body"] for message in answer.get("Messages", ()))
+
+    wait_for(arrived, f"a notice about {about}")
 
 
 def test_shifted_tweets_are_archived_reported_and_raise_both_alarms(deployed: Aws, tmp_path: Path) -> None:
@@ -259,9 +259,12 @@ def _stream_shifted_tweets(deployed: Aws) -> bytes:
 
 def _next_job(deployed: Aws) -> dict[str, Any]:
     queue = deployed.sqs.create_queue(QueueName=STAGE.jobs_queue)["QueueUrl"]
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for message in deployed.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages", []):
-            found: dict[str, Any] = json.loads(message["Body"])
-            return found
-    raise TimeoutError("no job was handed out")
+    jobs: list[dict[str, Any]] = []
+
+    def arrived() -> bool:
+        answer = deployed.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
+        jobs.extend(json.loads(message["Body"]) for message in answer.get("Messages", ()))
+        return bool(jobs)
+
+    wait_for(arrived, "a job")
+    return jobs[0]

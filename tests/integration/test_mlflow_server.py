@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from local import mlflow_server, paths
+from local.processes import Supervisor
 from tests.fakes.training import labelled_rows, write_csv
 from training_jobs.environment import JobEnvironment
 from training_jobs.errors import InputError
@@ -31,35 +27,14 @@ from training_jobs.trained import BASELINE
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The server of the local stage, with its registry in a folder of its own."""
     folder = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/files"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env={**os.environ, **quiet}, stdout=log, stderr=log, cwd=folder, start_new_session=True
-        )
-    try:
-        _wait_for(address, process, folder / "log")
+    with pytest.MonkeyPatch.context() as patch, Supervisor() as supervisor:
+        patch.setattr(paths, "MLFLOW", folder / "registry")
+        patch.setattr(paths, "LOGS", folder / "logs")
+        address, child = mlflow_server.launch(supervisor)
+        mlflow_server.wait(supervisor, address, child)
         yield address
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(20)
-
-
-def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        assert process.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=5):  # noqa: S310 - the address is ours
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(log.read_text())
 
 
 def environment(server: str, name: str) -> JobEnvironment:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from local import aws, paths
-from tests.integration.conftest import FLAGGED_TEXT, Stage, wait_for
+from tests.integration.conftest import FLAGGED_TEXT, Stage
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -30,7 +31,6 @@ def release(stage: Stage, *arguments: str) -> str:
         env={**os.environ, **aws.environment(stage.local.endpoint)},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

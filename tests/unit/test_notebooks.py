@@ -148,9 +148,7 @@ def test_a_cell_that_fails_ends_the_run_with_its_error(tmp_path: Path, runner: M
         "import sys, pathlib; sys.path.insert(0, 'scripts'); import run_notebooks as r;"
         f"r.NOTEBOOKS = pathlib.Path({str(tmp_path)!r}); sys.argv = ['run_notebooks', '--write']; sys.exit(r.main())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "broken.ipynb failed" in done.stderr
     assert "ZeroDivisionError" in done.stderr
@@ -162,6 +160,6 @@ def test_a_cell_that_fails_ends_the_run_with_its_error(tmp_path: Path, runner: M
 
 def test_data_that_is_not_there_is_refused() -> None:
     arguments = [sys.executable, "scripts/run_notebooks.py", "--data", "missing.csv"]
-    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "there is no file missing.csv" in done.stderr

@@ -45,7 +45,7 @@ def read(server: FakeJetstream, count: int, *, checkpoint: str | None = None, **
             await reading.read(count, checkpoint)
             return reading
 
-    return run(scenario(), seconds=8)
+    return run(scenario())
 
 
 def test_posts_become_tweets() -> None:

@@ -22,6 +22,7 @@ from tests.fakes.artefact import HARMLESS_TEXT
 from tests.fakes.ingest import FakeTime, run
 from tests.fakes.jetstream import FakeJetstream, message
 from tests.integration.conftest import FLAGGED_TEXT, Stage
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 
@@ -79,6 +80,19 @@ async def start(stage: Stage, jetstream: FakeJetstream, table: str) -> asyncio.s
     )
 
 
+def _announced(stage: Stage, queue: str) -> Any:
+    """Wait for what the bus brings to a queue."""
+    bodies: list[Any] = []
+
+    def arrived() -> bool:
+        answer = stage.clients["sqs"].receive_message(QueueUrl=queue, WaitTimeSeconds=1)
+        bodies.extend(json.loads(message["Body"]) for message in answer.get("Messages", ()))
+        return bool(bodies)
+
+    wait_for(arrived, "a withdrawal on the bus")
+    return bodies[0]
+
+
 def test_posts_get_verdicts_deletions_are_announced_and_the_checkpoint_is_kept(
     stage: Stage, table: str, withdrawals: str
 ) -> None:
@@ -91,8 +105,9 @@ def test_posts_get_verdicts_deletions_are_announced_and_the_checkpoint_is_kept(
             process = await start(stage, jetstream, table)
             try:
                 verdicts = await asyncio.to_thread(stage.await_verdicts, ids)
+                assert (await asyncio.to_thread(_announced, stage, withdrawals))["detail"]["tweet_id"] == ids[0]
                 process.send_signal(signal.SIGTERM)
-                _, err = await asyncio.wait_for(process.communicate(), 30)
+                _, err = await process.communicate()
             finally:
                 if process.returncode is None:
                     process.kill()
@@ -100,9 +115,7 @@ def test_posts_get_verdicts_deletions_are_announced_and_the_checkpoint_is_kept(
             assert [verdict.prediction.decision.value for verdict in verdicts] == ["flag", "pass"]
             assert all(verdict.source == "bluesky" for verdict in verdicts)
 
-    run(scenario(), seconds=90)
-    (announced,) = stage.clients["sqs"].receive_message(QueueUrl=withdrawals, WaitTimeSeconds=5)["Messages"]
-    assert json.loads(announced["Body"])["detail"]["tweet_id"] == ids[0]
+    run(scenario())
     store = DynamoDbStore(stage.clients["dynamodb"], table, "bluesky")
     assert store.load() == str(posts[-1]["time_us"])
 

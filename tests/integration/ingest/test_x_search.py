@@ -76,7 +76,7 @@ def read(server: FakeX, checkpoints: int, *, checkpoint: str | None = None, **op
             await reading.read(checkpoints, checkpoint)
             return reading
 
-    return run(scenario(), seconds=8)
+    return run(scenario())
 
 
 def answers(*pages: dict[str, Any] | int) -> FakeX:

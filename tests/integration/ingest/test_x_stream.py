@@ -71,7 +71,7 @@ def read(server: FakeX, count: int, *, checkpoint: str | None = None, **options:
             await reading.read(count, checkpoint)
             return reading
 
-    return run(scenario(), seconds=8)
+    return run(scenario())
 
 
 def test_posts_arrive_however_their_bytes_are_cut() -> None:

@@ -7,6 +7,8 @@ import asyncio
 from ingest.buffer import BYTES_A_CALL, RECORDS_A_CALL, Buffer, Parcel
 from tests.fakes.ingest import run
 
+FOR_EVER = 3600.0
+
 
 def parcel(number: int, size: int = 10) -> Parcel:
     return Parcel(key=str(number), data=b"x" * size, checkpoint=str(number))
@@ -41,20 +43,28 @@ def test_batches_hold_as_many_bytes_as_one_call_takes() -> None:
 
 
 def test_a_full_batch_does_not_linger_and_an_incomplete_one_does() -> None:
-    async def scenario() -> tuple[float, float]:
+    async def scenario() -> None:
         waiting = buffer()
-        clock = asyncio.get_running_loop().time
         for number in range(RECORDS_A_CALL + 1):
             await waiting.put(parcel(number))
-        started = clock()
-        await waiting.take(linger=5, idle=5)
-        full = clock() - started
-        await waiting.take(linger=0.1, idle=5)
-        return full, clock() - started - full
+        assert len(await waiting.take(linger=FOR_EVER, idle=FOR_EVER)) == RECORDS_A_CALL
+        incomplete = asyncio.create_task(waiting.take(linger=FOR_EVER, idle=FOR_EVER))
+        await asyncio.sleep(0.05)
+        assert not incomplete.done()
+        for number in range(RECORDS_A_CALL - 1):
+            await waiting.put(parcel(number))
+        assert len(await incomplete) == RECORDS_A_CALL
 
-    full, incomplete = run(scenario())
-    assert full < 0.09
-    assert 0.09 <= incomplete < 2
+    run(scenario())
+
+
+def test_an_incomplete_batch_lingers_no_longer_than_it_may() -> None:
+    async def scenario() -> None:
+        waiting = buffer()
+        await waiting.put(parcel(1))
+        assert len(await waiting.take(linger=0.01, idle=FOR_EVER)) == 1
+
+    run(scenario())
 
 
 def test_put_waits_while_there_is_no_room_for_events_or_bytes() -> None:
@@ -66,7 +76,7 @@ def test_put_waits_while_there_is_no_room_for_events_or_bytes() -> None:
         assert not blocked.done()
         assert len(waiting) == fitting
         await waiting.take(linger=0, idle=1)
-        await asyncio.wait_for(blocked, 1)
+        await blocked
 
     run(scenario(buffer(max_events=3), 3))
     run(scenario(buffer(max_bytes=450), 4))

@@ -29,7 +29,8 @@ from moderation.effects import DEFAULT_POLICY, Effect
 from moderation.messages import ClassificationEvent, Decision, decode_classification_event, encode
 from moderation.tracing import Place
 from tests.fakes import records
-from tests.fakes.aws import FakeDynamoDB, FakeEvents, FakeS3, FakeSns, Killed, as_client, cancelled
+from tests.fakes.aws import FakeEvents, FakeS3, FakeSns, Killed, as_client
+from tests.fakes.dynamodb import FakeDynamoDB, cancelled
 from tests.fakes.meter import RecordingMeter
 from tests.fakes.time import noted_retry
 from tests.fakes.warning import MemoryLedger, MemorySink

@@ -84,7 +84,8 @@ from lambdas.common.telemetry import meter
 from lambdas.withdraw.ledger import WithdrawalLedger
 from lambdas.withdraw.service import WithdrawService
 from lambdas.withdraw.stores import DeadLetters, Folder, Graveyard
-from tests.fakes.aws import FakeDynamoDB, FakeS3, FakeSqs, client_error
+from tests.fakes.aws import FakeS3, FakeSqs, client_error
+from tests.fakes.dynamodb import FakeDynamoDB
 
 table = FakeDynamoDB(faults=[None, client_error("ThrottlingException")])
 graveyard = Graveyard(FakeS3(), [Folder("archive", "withdrawn/")])
@@ -108,7 +109,6 @@ def python(script: str, environment: dict[str, str], *arguments: str) -> subproc
         env=LAMBDA | environment,
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
 

@@ -12,8 +12,9 @@ from lambdas.warn.ledger import DynamoLedger, LedgerUnavailableError, quota_key
 from moderation.effects import DEFAULT_POLICY, Effect
 from moderation.messages import Decision
 from tests.fakes import records
-from tests.fakes.aws import FakeDynamoDB, as_client, cancelled, client_error
-from tests.fakes.aws import TransactionInProgressError as InProgress
+from tests.fakes.aws import as_client, client_error
+from tests.fakes.dynamodb import FakeDynamoDB, cancelled
+from tests.fakes.dynamodb import TransactionInProgressError as InProgress
 from tests.fakes.time import noted_retry
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -19,7 +19,8 @@ from moderation.effects import DEFAULT_POLICY
 from moderation.labels import Label
 from moderation.messages import ClassificationEvent
 from tests.fakes import records
-from tests.fakes.aws import FakeDynamoDB, FakeEvents, FakeSns, Killed, as_client, client_error
+from tests.fakes.aws import FakeEvents, FakeSns, Killed, as_client, client_error
+from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.meter import RecordingMeter
 from tests.fakes.time import noted_retry
 from tests.unit.lambdas.test_settings import WARN

@@ -33,7 +33,8 @@ from moderation.messages import AuthorWithdrawn, ClassificationEvent, TweetWithd
 from moderation.tombstones import Tombstone
 from moderation.withdrawn import Withdrawn
 from tests.fakes import records
-from tests.fakes.aws import FakeDynamoDB, FakeS3, FakeSqs, as_client, client_error
+from tests.fakes.aws import FakeS3, FakeSqs, as_client, client_error
+from tests.fakes.dynamodb import FakeDynamoDB
 from tests.fakes.meter import RecordingMeter
 from tests.fakes.time import noted_retry
 from tests.fakes.warning import MemorySink

@@ -40,7 +40,7 @@ def behave(event: Any, _context: Any) -> Any:
         case "eat":
             hoard = bytearray(event["megabytes"] << 20)
             hoard[::4096] = b"x" * len(hoard[::4096])
-            time.sleep(5)
+            time.sleep(60)
         case "answer":
             return "x" * event["bytes"]
         case "write":

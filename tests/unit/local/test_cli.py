@@ -20,6 +20,7 @@ from local.cli import main
 from local.demo import check_tools
 from local.display import Display
 from local.errors import LocalError
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 @pytest.fixture
@@ -66,12 +67,12 @@ def test_an_interrupt_leaves_nothing_behind(seconds: float, number: signal.Signa
     folders = run_folders(children)
     assert folders
     demo.send_signal(number)
-    output, _ = demo.communicate(timeout=60)
+    output, _ = demo.communicate()
     assert demo.returncode == 130, output
     assert "Traceback" not in output
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE_SECONDS)
     assert alive == []
-    assert not [folder for folder in folders if folder.exists()]
+    wait_for(lambda: not [folder for folder in folders if folder.exists()], "the folders to go")
 
 
 def test_a_data_file_that_is_not_there_is_said_so(
@@ -147,6 +148,6 @@ def test_the_guard_waits_for_its_parents_end(tmp_path: Path) -> None:
     assert folder.exists()
     assert watcher.stdin is not None
     watcher.stdin.close()
-    assert watcher.wait(30) == 0
+    assert watcher.wait(PATIENCE_SECONDS) == 0
     watcher.stdout.close()
     assert not folder.exists()

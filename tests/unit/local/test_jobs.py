@@ -24,6 +24,7 @@ from local.jobs.errors import JobFailedError
 from local.jobs.job import Surroundings, final_metrics, read_job
 from local.jobs.runner import Happened, JobEvent, JobRunner
 from local.processes import Supervisor
+from tests.waiting import wait_for
 
 
 class Objects:
@@ -270,10 +271,7 @@ def test_jobs_run_side_by_side(supervisor: Supervisor, objects: Objects, tmp_pat
         observe=seen.append,
     )
     runner.start()
-    deadline = time.monotonic() + 20
-    while len(tokens.successes) < 4:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: len(tokens.successes) == 4)
     runner.stop()
     assert {token for token, _ in tokens.successes} == {f"token-{n}" for n in range(4)}
     assert seen.count(JobEvent("job-0", "linear_svm", Happened.STARTED, one_of_many=True)) == 1
@@ -287,10 +285,7 @@ def test_jobs_that_are_not_wanted_stay_in_the_queue(supervisor: Supervisor, obje
     runner = JobRunner(sqs=queue, states=tokens, queue_url="queue", surroundings=surroundings)
     runner.take_only("drift-")
     runner.start()
-    deadline = time.monotonic() + 20
-    while not queue.deleted:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: queue.deleted and queue.given_back)
     runner.stop()
     assert [token for token, _ in tokens.successes] == ["drift-1"]
     assert queue.given_back == ["0"]

@@ -19,6 +19,7 @@ from local.poller.records import Mapping
 from local.poller.runner import Answer, MappingPoller, NotInvokedError
 from local.poller.shard import BackOff, Batch, Condition
 from tests.unit.local.poller_support import FUNCTION, SHARD, STREAM, mapping, numbers, record
+from tests.waiting import wait_for
 
 FAST = BackOff(first=0.01, ceiling=0.02)
 
@@ -48,11 +49,11 @@ class Stream:
         return {"Shards": self.shards}
 
     def get_shard_iterator(self, *, ShardId: str, **start: Any) -> dict[str, Any]:  # noqa: N803
-        self.iterators.append(start)
         kind = start["ShardIteratorType"]
         position = {"TRIM_HORIZON": 0, "LATEST": len(self.records[ShardId]), "AT_TIMESTAMP": 1}.get(kind)
         if position is None:
             position = int(start["StartingSequenceNumber"])
+        self.iterators.append(start)  # last: from here on, what is put lies behind it
         return {"ShardIterator": f"{ShardId}/{position}"}
 
     def get_records(self, *, ShardIterator: str, Limit: int) -> dict[str, Any]:  # noqa: N803
@@ -134,13 +135,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
         poller.stop()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.005)
-
-
 def test_records_go_through_in_order(start: Start) -> None:
     stream, function = Stream(), Function()
     stream.put(b"a", b"b", b"c")
@@ -195,7 +189,6 @@ def test_a_mapping_without_a_checkpoint_starts_where_it_says(
     stream.put(b"a", b"b")
     start(stream, function, **settings)
     wait_for(lambda: bool(stream.iterators))
-    time.sleep(0.05)
     stream.put(b"c")
     wait_for(lambda: [one for batch in function.batches for one in batch] == seen)
 

@@ -15,6 +15,7 @@ import pytest
 from moderation.__main__ import main
 from moderation.labels import Label
 from tests.fakes.artefact import HARMLESS_TEXT, insult, save_keyword_model
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
     process.stdout.close()
     for number in range(3):
         process.stdin.write(line(HARMLESS_TEXT, str(number)))
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, errors) == (0, b"")
 
 
@@ -124,5 +125,5 @@ def test_an_interrupt_ends_quietly(folder: Path) -> None:
     process.stdout.readline()
     time.sleep(0.1)
     os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, errors) == (130, b"")

@@ -245,7 +245,7 @@ def test_evidently_is_imported_only_where_there_is_something_to_compare() -> Non
     code = (
         "import sys, monitoring.__main__, monitoring.job; sys.exit(any(m.startswith('evidently') for m in sys.modules))"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_reference_is_read_as_one_side() -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.sagemaker import StubbedSession
 from tests.fakes.training import FakeTracker, labelled_rows, write_csv
 from training_jobs.folders import Folders
 from training_jobs.prepare import prepare
+from training_jobs.prepared import Prepared, read_prepared
 from training_jobs.tracking import NullTracker
 from training_jobs.train import TrainingSettings, train
-from training_jobs.trained import BASELINE
+from training_jobs.trained import BASELINE, Trained, read_trained
 
 CANDIDATE = "naive_bayes"
 
@@ -60,3 +63,31 @@ def gate_inputs(small_training: Path, folders: Folders) -> Folders:
         with tarfile.open(inputs / name / "model.tar.gz", "w:gz") as archive:
             archive.add(small_training / name, arcname=".")
     return folders
+
+
+@pytest.fixture
+def session() -> Iterator[StubbedSession]:
+    stubbed = StubbedSession()
+    yield stubbed
+    for stub in stubbed.stubs.values():
+        stub.assert_no_pending_responses()
+
+
+@pytest.fixture
+def prepared(small_training: Path) -> Prepared:
+    return read_prepared(small_training / "prepared")
+
+
+@pytest.fixture
+def candidate(small_training: Path, tmp_path: Path) -> Trained:
+    return read_trained(Path(shutil.copytree(small_training / "candidate", tmp_path / "candidate")))
+
+
+@pytest.fixture
+def refit(small_training: Path, tmp_path: Path) -> Trained:
+    return read_trained(Path(shutil.copytree(small_training / "model", tmp_path / "refit")))
+
+
+@pytest.fixture
+def baseline(small_training: Path) -> Trained:
+    return read_trained(small_training / "baseline")
