@@ -246,7 +246,8 @@ class Model:
         owners = np.repeat(np.arange(len(tweets)), lengths)
         places = np.arange(len(owners)) + np.repeat(bounds[0] - np.cumsum(lengths) + lengths, lengths)
         directions = self._directions(examined.active[tweets], classes) / examined.scored.lengths[tweets, None]
-        weights = np.einsum("wc,wc->w", examined.scored.rows[places], directions[owners].astype(np.float32))
+        rows = examined.scored.table[reading.words[places]]
+        weights = np.einsum("wc,wc->w", rows, directions[owners].astype(np.float32))
         order = np.lexsort((-weights, owners))  # within each tweet, heaviest first
         starts = np.cumsum(lengths) - lengths
         kept = order[(np.arange(len(order)) - starts[owners] < 2 * limit) & (weights[order] > 0)]

@@ -30,13 +30,14 @@ class Scored(msgspec.Struct, frozen=True):
     Attributes:
         reading: the tweets.
         scores: shape (tweets, columns and topics).
-        rows: shape (words, columns and topics), float32; what each word of the reading adds, before the division.
+        table: shape (known words, columns and topics), float32; what each word that the reading speaks of adds, before
+            the division.
         lengths: shape (tweets,); what each tweet's sum was divided by.
     """
 
     reading: Reading
     scores: NDArray[np.float64]
-    rows: NDArray[np.float32]
+    table: NDArray[np.float32]
     lengths: NDArray[np.float64]
 
 
@@ -109,7 +110,7 @@ class Scorer:
         scores = total[:, :-1] / lengths[:, None] + self._intercept
         if self._settings.layout_value:
             scores[:, : self._weights.shape[1]] += self._layout_scores(reading, tweets)
-        return Scored(reading, scores, rows.take(reading.words, axis=0)[:, :-1], lengths)
+        return Scored(reading, scores, rows[:, :-1], lengths)
 
     def _add_pairs(self, total: NDArray[np.float64], reading: Reading) -> None:
         owners, buckets = pair_features(reading.tweets, self._hashes.values[reading.words], self._settings)

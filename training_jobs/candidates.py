@@ -367,7 +367,7 @@ def code_version() -> str:
     """Digest of the code that a model depends on, its first twelve hexadecimal digits."""
     digest = hashlib.sha256()
     for folder in (Path(__file__).parents[1] / "moderation", Path(__file__).parent / "fitting"):
-        for path in sorted(folder.glob("*.py")):
+        for path in sorted((*folder.glob("*.py"), *folder.glob("*.toml"))):
             digest.update(path.name.encode() + path.read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:12]

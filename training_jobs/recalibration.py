@@ -24,7 +24,7 @@ from moderation.model import FARTHEST, Arrays, Model, softmax
 from training_jobs.fitting.thresholds import Chosen, choose_thresholds
 
 FOLDS: Final = 5
-PENALTY: Final = 1.0
+PENALTY: Final = 8.0
 """Half of this times the squared shift, in units of a standard deviation of its inputs, is added to the loss."""
 
 _BATCH: Final = 1_000

@@ -19,7 +19,7 @@ from sklearn.decomposition import TruncatedSVD
 TOPICS: Final = 24
 """Of whole words, and as many of character n-grams. Half as many tell less, and a third more no more."""
 
-_FEATURES: Final = 2_048
+_FEATURES: Final = 1_024
 """The topics of each kind are made of so many features: those that vary most. More of them told nothing more."""
 
 _ITERATIONS: Final = 3

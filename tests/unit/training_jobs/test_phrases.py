@@ -1,0 +1,54 @@
+"""The grammar of made-up sentences: every template can be filled, and says the class that it is of."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from moderation.labels import HARMFUL, Label
+from training_jobs.fitting.augmentation import make_up
+from training_jobs.fitting.phrases import OF_THE_GROUP, Kind, fill, grammar
+
+_KINDS = [pytest.param(kind, id=kind.name) for kind in grammar().kinds]
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_every_template_can_be_filled(kind: Kind) -> None:
+    chance = random.Random(1)
+    for template in kind.templates:
+        sentence = fill(template, chance)
+        assert sentence.strip()
+        assert "{" not in sentence
+
+
+def test_a_template_of_a_group_names_that_group() -> None:
+    for kind in grammar().kinds:
+        if kind.label == OF_THE_GROUP:
+            assert all("{member}" in template or "{members}" in template for template in kind.templates)
+        else:
+            assert Label(kind.label)
+    religion = grammar().groups[Label.RELIGION]
+    named = {fill("{members}", random.Random(number), Label.RELIGION) for number in range(200)}
+    assert named == set(religion.plurals)
+
+
+def test_there_are_groups_of_every_harmful_class_but_the_one_that_has_none() -> None:
+    assert set(grammar().groups) == set(HARMFUL) - {Label.OTHER_CYBERBULLYING}
+
+
+def test_no_word_is_without_use() -> None:
+    templates = " ".join(template for kind in grammar().kinds for template in kind.templates)
+    assert [name for name in grammar().words if f"{{{name}}}" not in templates] == []
+
+
+def test_a_slot_without_words_is_refused() -> None:
+    with pytest.raises(KeyError, match="nonsense"):
+        fill("{nonsense}", random.Random(1))
+
+
+def test_sentences_are_fewer_beside_few_tweets_but_of_every_template() -> None:
+    few, many = (make_up(["a tweet"] * size, [Label.NOT_CYBERBULLYING] * size, 1) for size in (100, 25_000))
+    assert sum(origin < 0 for origin in few.origins) < sum(origin < 0 for origin in many.origins) / 3
+    templates = sum(len(kind.templates) for kind in grammar().kinds)
+    assert len({origin for origin in few.origins if origin < 0}) == templates
