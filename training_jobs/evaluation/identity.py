@@ -44,7 +44,7 @@ GROUPS: Final = (
     Group("religion", "Quaker", "Quakers"),
     Group("religion", "Sunni", "Sunnis"),
     Group("religion", "Shinto", "Shintoists"),
-    Group("ethnicity", "Nigerian", "Nigerians"),
+    Group("ethnicity", "Nigerien", "Nigeriens"),
     Group("ethnicity", "Korean", "Koreans"),
     Group("ethnicity", "Turkish", "Turks"),
     Group("ethnicity", "Somali", "Somalis"),

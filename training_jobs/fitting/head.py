@@ -20,7 +20,7 @@ from moderation.model import Hidden, scaled
 from training_jobs.fitting.calibration import CalibrationMap, fit_calibration
 
 UNITS: Final = 48
-MEMBERS: Final = 10
+MEMBERS: Final = 8
 """Networks in the served head: what one takes for a rule the others outvote."""
 
 MEMBERS_OF_FOLDS: Final = 4
