@@ -272,9 +272,10 @@ class Model:
         contrasts = np.full((len(classes), len(LABELS)), -1.0 / (len(LABELS) - 1))
         contrasts[np.arange(len(classes)), classes] = 1.0
         slopes = contrasts @ self._last.T
-        if self._hidden is not None:
-            slopes = (slopes * active) @ self._hidden.weights.T / self._hidden.scale
-        return np.asarray(slopes[:, : self.arrays["intercept"].size + _size(self.arrays, "topic_scales")], np.float64)
+        columns = self.arrays["intercept"].size + _size(self.arrays, "topic_scales")
+        if self._hidden is None:
+            return np.asarray(slopes[:, :columns], np.float64)
+        return np.asarray((slopes * active) @ self._hidden.weights[:columns].T / self._hidden.scale[:columns])
 
     def save(self, folder: Path) -> str:
         """Write the artefact.
