@@ -23,7 +23,7 @@ from moderation.features import FeatureSettings
 from moderation.labels import LABELS, Label
 from moderation.messages import Reason
 from moderation.policy import Thresholds
-from moderation.scorer import Scored, Scorer
+from moderation.scorer import Scored, Scorer, Topics
 from moderation.style import COLUMNS as STYLE_COLUMNS
 from moderation.text import Normaliser
 from moderation.vocabulary import Vocabulary
@@ -389,13 +389,12 @@ def pack_topics(weights: NDArray[np.floating]) -> dict[str, NDArray[np.generic]]
     return {"topic_buckets": buckets.astype(np.int32), "topic_weights": packed, "topic_scales": scales}
 
 
-def unpack_topics(arrays: Arrays) -> NDArray[np.float32] | None:
-    """Weights of topics, shape (buckets, topics), as nearly as eight bits tell; None if there are none."""
+def unpack_topics(arrays: Arrays) -> Topics | None:
+    """What words add to topics, as nearly as eight bits tell; None if there are no topics."""
     if "topic_scales" not in arrays:
         return None
-    weights = np.zeros((len(arrays["weights"]), arrays["topic_scales"].size), np.float32)
-    weights[arrays["topic_buckets"]] = _from_eight_bits(arrays["topic_weights"], arrays["topic_scales"])
-    return weights
+    buckets = np.asarray(arrays["topic_buckets"], np.intp)
+    return Topics(buckets, _from_eight_bits(arrays["topic_weights"], arrays["topic_scales"]))
 
 
 def _in_eight_bits(weights: NDArray[np.floating]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

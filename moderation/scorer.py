@@ -41,6 +41,18 @@ class Scored(msgspec.Struct, frozen=True):
     lengths: NDArray[np.float64]
 
 
+class Topics(msgspec.Struct, frozen=True):
+    """What words add to topics: nought, but for a few of their features.
+
+    Attributes:
+        buckets: shape (features,); those that add anything, each once.
+        weights: shape (features, topics), float32; what they add.
+    """
+
+    buckets: NDArray[np.integer]
+    weights: NDArray[np.float32]
+
+
 class Scorer:
     """Scores raw tweets with a linear model over :mod:`moderation.features`.
 
@@ -49,7 +61,7 @@ class Scorer:
         settings: what training used.
         weights: shape (buckets, columns).
         intercept: shape (columns,).
-        topics: shape (buckets, topics); of words and their character n-grams. None for no topics.
+        topics: of words and their character n-grams.
     """
 
     def __init__(
@@ -58,16 +70,22 @@ class Scorer:
         settings: FeatureSettings,
         weights: NDArray[np.floating],
         intercept: NDArray[np.floating],
-        topics: NDArray[np.floating] | None = None,
+        topics: Topics | None = None,
     ) -> None:
         self._normaliser: Final = normaliser
         self._settings: Final = settings
         self._weights: Final = np.ascontiguousarray(weights, np.float32)
-        self._of_words: Final = (
-            self._weights if topics is None else np.hstack([self._weights, topics], dtype=np.float32)
+        # Few features have topics: a small table of those, with nought in front, stays in the processor's cache.
+        self._columns: Final = self._weights.shape[1]
+        self._topics: Final = (
+            np.zeros((1, 0), np.float32) if topics is None else np.pad(topics.weights, ((1, 0), (0, 0)))
         )
-        self._intercept: Final = np.zeros(self._of_words.shape[1])
-        self._intercept[: len(intercept)] = intercept
+        self._topic_rows: Final = np.zeros(len(weights), np.int32)
+        if topics is not None:
+            self._topic_rows[topics.buckets] = np.arange(1, len(self._topics))
+        self._width: Final = self._columns + self._topics.shape[1]
+        self._intercept: Final = np.zeros(self._width)
+        self._intercept[: self._columns] = intercept
         self._importance: Final = WordImportance(normaliser.vocabulary)
         self._lock: Final = threading.Lock()
         self._start_afresh()
@@ -83,7 +101,7 @@ class Scorer:
 
     def _start_afresh(self) -> None:
         self._reader = Reader(self._normaliser)
-        self._rows = Column(np.float32, (self._of_words.shape[1] + 1,))
+        self._rows = Column(np.float32, (self._width + 1,))
         self._hashes = Column(np.uint64)
 
     def _add_rows(self, words: Sequence[str]) -> None:
@@ -91,15 +109,19 @@ class Scorer:
             return
         features = word_features(words, self._settings)
         importance = self._importance.of(words)
-        rows = np.empty((len(words), self._of_words.shape[1] + 1), np.float32)
-        gathered = self._of_words.take(features.buckets, axis=0) * features.values[:, None]
-        rows[:, :-1] = np.add.reduceat(gathered, features.starts[:-1], axis=0) * importance[:, None]
+        rows = np.empty((len(words), self._width + 1), np.float32)
+        starts, values = features.starts[:-1], features.values[:, None]
+        of_scores = self._weights.take(features.buckets, axis=0) * values
+        of_topics = self._topics.take(self._topic_rows.take(features.buckets), axis=0) * values
+        np.add.reduceat(of_scores, starts, axis=0, out=rows[:, : self._columns])
+        np.add.reduceat(of_topics, starts, axis=0, out=rows[:, self._columns : -1])
+        rows[:, :-1] *= importance[:, None]
         rows[:, -1] = np.add.reduceat(features.values**2, features.starts[:-1]) * importance**2
         self._rows.extend(rows)
         self._hashes.extend(features.hashes)
 
     def _sum(self, reading: Reading, tweets: int) -> Scored:
-        total = np.zeros((tweets, self._of_words.shape[1] + 1))
+        total = np.zeros((tweets, self._width + 1))
         total[:, -1] = _SMALLEST
         rows = self._rows.values
         if len(reading.words):
@@ -109,19 +131,19 @@ class Scorer:
         lengths = np.sqrt(total[:, -1])
         scores = total[:, :-1] / lengths[:, None] + self._intercept
         if self._settings.layout_value:
-            scores[:, : self._weights.shape[1]] += self._layout_scores(reading, tweets)
+            scores[:, : self._columns] += self._layout_scores(reading, tweets)
         return Scored(reading, scores, rows[:, :-1], lengths)
 
     def _add_pairs(self, total: NDArray[np.float64], reading: Reading) -> None:
         owners, buckets = pair_features(reading.tweets, self._hashes.values[reading.words], self._settings)
         owners, buckets = distinct_pairs(owners, buckets, len(self._weights))
-        _add(total[:, : self._weights.shape[1]], owners, self._weights.take(buckets, axis=0), self._settings.pair_value)
+        _add(total[:, : self._columns], owners, self._weights.take(buckets, axis=0), self._settings.pair_value)
         total[:, -1] += self._settings.pair_value**2 * np.bincount(owners, minlength=len(total))
 
     def _layout_scores(self, reading: Reading, tweets: int) -> NDArray[np.float64]:
         owners, buckets = layout_features(reading.layout_tweets, reading.layout, self._settings)
         order = np.argsort(owners, kind="stable")
-        total = np.zeros((tweets, self._weights.shape[1]))
+        total = np.zeros((tweets, self._columns))
         if len(order):
             _add(total, owners[order], self._weights.take(buckets[order], axis=0))
         return total * layout_scales(owners, tweets, self._settings)[:, None]

@@ -42,8 +42,9 @@ def _decomposition(model: Model) -> TruncatedSVD:
     """A scikit-learn decomposition with the artefact's topics."""
     topics = unpack_topics(model.arrays)
     assert topics is not None
-    decomposition = TruncatedSVD(topics.shape[1])
-    decomposition.components_ = topics.T.astype(np.float64)
+    decomposition = TruncatedSVD(topics.weights.shape[1])
+    decomposition.components_ = np.zeros((topics.weights.shape[1], 1 << model.manifest.features.bits))
+    decomposition.components_[:, topics.buckets] = topics.weights.T
     return decomposition
 
 
