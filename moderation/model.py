@@ -23,6 +23,7 @@ from moderation.features import FeatureSettings
 from moderation.labels import LABELS, Label
 from moderation.messages import Reason
 from moderation.policy import Thresholds
+from moderation.reasons import Weighed, heaviest
 from moderation.scorer import Scored, Scorer, Topics
 from moderation.style import COLUMNS as STYLE_COLUMNS
 from moderation.text import Normaliser
@@ -241,31 +242,11 @@ class Model:
             limit: the most reasons per tweet.
         """
         reading = examined.scored.reading
-        bounds = np.searchsorted(reading.tweets, np.stack([tweets, tweets + 1]))
-        lengths = bounds[1] - bounds[0]
-        owners = np.repeat(np.arange(len(tweets)), lengths)
-        places = np.arange(len(owners)) + np.repeat(bounds[0] - np.cumsum(lengths) + lengths, lengths)
+        owners, places = reading.words_of(tweets)
         directions = self._directions(examined.active[tweets], classes) / examined.scored.lengths[tweets, None]
         rows = examined.scored.table[reading.words[places]]
         weights = np.einsum("wc,wc->w", rows, directions[owners].astype(np.float32))
-        order = np.lexsort((-weights, owners))  # within each tweet, heaviest first
-        starts = np.cumsum(lengths) - lengths
-        kept = order[(np.arange(len(order)) - starts[owners] < 2 * limit) & (weights[order] > 0)]
-        spans = SpanFinder(examined.texts, reading.chunk_starts)
-        found: list[dict[tuple[int, int], Reason]] = [{} for _ in tweets]
-        for owner, tweet, word, first, last, weight in zip(
-            owners[kept].tolist(),
-            tweets[owners[kept]].tolist(),
-            reading.words[places[kept]].tolist(),
-            reading.first[places[kept]].tolist(),
-            reading.last[places[kept]].tolist(),
-            weights[kept].tolist(),
-            strict=True,
-        ):
-            reasons = found[owner]
-            if len(reasons) < limit:
-                spans.add(reasons, tweet, word, (first, last), weight)
-        return [list(reasons.values()) for reasons in found]
+        return heaviest(examined.texts, reading, tweets, Weighed(owners, places, weights), limit)
 
     def _directions(self, active: NDArray[np.bool_], classes: NDArray[np.intp]) -> NDArray[np.float64]:
         """How the log odds of a class change with scores and topics, shape (explained, columns and topics)."""
@@ -322,51 +303,6 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows of logits to rows of probabilities."""
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float64)
-
-
-class SpanFinder:
-    """Finds the pieces of raw tweets that words came from.
-
-    Args:
-        texts: a batch of raw tweets.
-        chunk_starts: shape (tweets + 1,); where each tweet's chunks begin among those of the batch.
-    """
-
-    def __init__(self, texts: Sequence[str], chunk_starts: NDArray[np.intp]) -> None:
-        self._texts: Final = texts
-        self._chunk_starts: Final = chunk_starts.tolist()
-        self._tweet = -1
-        self._chunks: list[str] = []
-        self._single_spaces = True
-        self._seen: set[int] = set()
-
-    def add(
-        self, reasons: dict[tuple[int, int], Reason], tweet: int, word: int, chunks: tuple[int, int], weight: float
-    ) -> None:
-        """Add a word's piece of a tweet to the reasons, unless the word or the piece is among them."""
-        text = self._texts[tweet]
-        if tweet != self._tweet:
-            self._tweet = tweet
-            self._chunks = text.split()
-            self._single_spaces = sum(map(len, self._chunks)) + len(self._chunks) - 1 == len(text)
-            self._seen = set()
-        if word in self._seen:
-            return
-        self._seen.add(word)
-        before = self._chunk_starts[tweet]
-        first, last = chunks[0] - before, chunks[1] - before
-        start = self._start(text, first)
-        end = (start if first == last else self._start(text, last)) + len(self._chunks[last])
-        if (start, end) not in reasons:
-            reasons[start, end] = Reason(text=text[start:end], weight=round(weight, 4), start=start, end=end)
-
-    def _start(self, text: str, chunk: int) -> int:
-        if self._single_spaces:
-            return sum(map(len, self._chunks[:chunk])) + chunk
-        end = 0
-        for earlier in self._chunks[:chunk]:
-            end = text.find(earlier, end) + len(earlier)
-        return text.find(self._chunks[chunk], end)
 
 
 def pack_weights(weights: NDArray[np.floating]) -> dict[str, NDArray[np.generic]]:

@@ -35,6 +35,7 @@ class Reading(msgspec.Struct, frozen=True):
         styles: shape (tweets, style columns).
         first: shape (words,); index among the batch's chunks of the one that the word begins in.
         last: shape (words,); the same of the one that it ends in.
+        chunks: the pieces of raw text between white space, tweets one after the other.
         chunk_starts: shape (tweets + 1,); where each tweet's chunks begin among those of the batch.
         layout: shape (pieces,); how the tweets' pieces look, tweets one after the other, see ``style.chunk_style``.
         layout_tweets: shape (pieces,); which tweet each piece stands in.
@@ -45,9 +46,25 @@ class Reading(msgspec.Struct, frozen=True):
     styles: NDArray[np.float32]
     first: Ids
     last: Ids
+    chunks: Sequence[str]
     chunk_starts: Ids
     layout: Ids
     layout_tweets: Ids
+
+    def words_of(self, tweets: Ids) -> tuple[Ids, Ids]:
+        """The words of some of the tweets.
+
+        Args:
+            tweets: shape (chosen,); in ascending order.
+
+        Returns:
+            Two arrays of shape (words of these,): which of the chosen tweets each stands in, and its place among the
+            words of the batch.
+        """
+        bounds = np.searchsorted(self.tweets, np.stack([tweets, tweets + 1]))
+        lengths = bounds[1] - bounds[0]
+        owners = np.repeat(np.arange(len(tweets)), lengths)
+        return owners, np.arange(len(owners)) + np.repeat(bounds[0] - np.cumsum(lengths) + lengths, lengths)
 
 
 class Reader:
@@ -91,13 +108,13 @@ class Reader:
         styles = tweet_styles(codes, self._marks.values[ids], tweets, per_tweet, per_tweet_distinct)
         starts = np.concatenate([[0], np.cumsum(lengths)])
         pieces = layout_pieces(codes, first, last)
-        return Reading(words, word_tweets, styles, first, last, starts, pieces[pieces >= 0], tweets[pieces >= 0])
+        return Reading(words, word_tweets, styles, first, last, chunks, starts, pieces[pieces >= 0], tweets[pieces >= 0])
 
     def _ids_of(self, chunks: list[str]) -> Ids:
         found: list[int | None] = list(map(self._chunk_ids.get, chunks))
         if None in found:
             missing = [place for place, known in enumerate(found) if known is None]
-            named = [self._normaliser.without_name(chunks[place]) for place in missing]
+            named = self._normaliser.without_names([chunks[place] for place in missing])
             self._learn([chunk for chunk in dict.fromkeys(named) if chunk not in self._chunk_ids])
             for place, chunk in zip(missing, named, strict=True):
                 found[place] = self._chunk_ids[chunk]

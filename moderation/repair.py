@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import product
-from operator import itemgetter
+from operator import eq, itemgetter
 from typing import Final
 
 from moderation.vocabulary import Vocabulary
@@ -91,6 +91,8 @@ _REMEMBERED: Final = 20_000
 _MEAN_PART: Final = 2.5
 _MOST_VARIANTS: Final = 16
 _LONGEST_WORD: Final = 20
+_OPENING: Final = 4
+_SHORT: Final = range(1, _OPENING + 1)
 _RARE: Final = 20
 _SEEN: Final = 5
 _COMMON: Final = 200
@@ -147,6 +149,7 @@ class Repairs:
             for word, count in self._counts.items()
             if len(word) > 2 or word in _SHORT_WORDS  # noqa: PLR2004
         }
+        self._longer: Final = _lengths_by_opening(self._cost)
         self._by_ends: Final[dict[tuple[int, str, str], list[str]]] = {}
         self._deletions: Final[dict[str, str]] = {}
         self._skeletons: Final[dict[str, str]] = {}
@@ -196,19 +199,23 @@ class Repairs:
             certain: whether the letters are known to have been taken apart, so that any reading is better than none.
         """
         size = len(letters)
-        costs = [0.0, *[math.inf] * size]
+        most = math.inf if certain else math.nextafter(_JOINED_COST + size, math.inf)
+        costs = [0.0, *[most] * size]
         origins = [0] * (size + 1)
-        known = self._cost.get
+        known, longer = self._cost.get, self._longer.get
         for start in range(size):
             so_far = costs[start]
-            if so_far == math.inf:
+            if so_far == most:
                 continue
-            for end in range(start + 1, min(start + _LONGEST_WORD, size) + 1):
+            for length in (*_SHORT, *longer(letters[start : start + _OPENING], ())):
+                end = start + length
+                if end > size:
+                    break
                 cost = known(letters[start:end])
                 if cost is not None and so_far + cost < costs[end]:
                     costs[end] = so_far + cost
                     origins[end] = start
-        if costs[size] == math.inf or (not certain and costs[size] > _JOINED_COST + size):
+        if costs[size] == most:
             return None
         words = []
         end = size
@@ -263,7 +270,7 @@ class Repairs:
 
     def _squeeze(self, word: str) -> str:
         """The word with runs of a letter shortened, as few as give a known word; runs of three at least to two."""
-        if not _RUN.search(word):
+        if not _is_doubled(word):
             return word
         twice = _LONG_RUN.sub(r"\1\1", word)
         return next(filter(self._counts.__contains__, _squeezed(word, twice)), twice)
@@ -301,6 +308,15 @@ class Repairs:
         if not fitting or (len(known) == 1 and fitting[0] not in self._telling and len(text) < 4):  # noqa: PLR2004
             return None
         return next((word for word in fitting if word in self._telling), fitting[0])
+
+
+def _lengths_by_opening(words: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """By their first letters, how long the words that go on after these are, in ascending order."""
+    lengths: dict[str, set[int]] = {}
+    for word in words:
+        if len(word) > _OPENING:
+            lengths.setdefault(word[:_OPENING], set()).add(len(word))
+    return {opening: tuple(sorted(found)) for opening, found in lengths.items()}
 
 
 def _readings(text: str) -> Iterator[str]:
@@ -343,7 +359,8 @@ def _deletions(word: str) -> list[str]:
 
 def _skeleton(word: str) -> str:
     """The first letter and the consonants after it, doubled ones once."""
-    return word[0] + _RUN.sub(r"\1", word[1:].translate(_VOWELS))
+    consonants = word[1:].translate(_VOWELS)
+    return word[0] + (_RUN.sub(r"\1", consonants) if _is_doubled(consonants) else consonants)
 
 
 def _scramble(word: str) -> tuple[str, str, str]:
@@ -359,4 +376,9 @@ def _sound(word: str) -> str:
     for spelling, sound in _VOWEL_SOUNDS:
         if spelling in word:
             word = word.replace(spelling, sound)
-    return _RUN.sub(r"\1", word)
+    return _RUN.sub(r"\1", word) if _is_doubled(word) else word
+
+
+def _is_doubled(word: str) -> bool:
+    """Whether a character follows itself. Far quicker than asking a regular expression, and the answer is mostly no."""
+    return True in map(eq, word, word[1:])

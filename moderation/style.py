@@ -79,6 +79,8 @@ _LONG: Final = 140
 
 def chunk_style(chunk: str) -> int:
     """The code of a chunk of raw text."""
+    if chunk.isalpha():
+        return _shape(chunk) * _ENDS * _STARTS
     closing = _CLOSINGS.get(chunk[-1], Closing.NONE)
     if closing and len(chunk) > 1 and chunk[-2] == chunk[-1]:
         closing = Closing.ELLIPSIS if closing is Closing.STOP else Closing.MANY
@@ -110,6 +112,8 @@ _KINDS: Final = _kinds()
 
 
 def _shape(chunk: str) -> Shape:
+    if chunk.isalpha():
+        return Shape.URL if chunk.startswith("http") else _word_shape(chunk)
     first = chunk[0]
     if first == "@":
         return Shape.USER
@@ -124,22 +128,24 @@ def _shape(chunk: str) -> Shape:
     return _letters(chunk)
 
 
-def _letters(chunk: str) -> Shape:  # noqa: PLR0911 - a table of cases
+def _letters(chunk: str) -> Shape:
     core = chunk.strip("\"'()[].,:;?!\u2026\u201c\u201d*-")
     if not core:
         return Shape.SYMBOL
     if core.isdigit():
         return Shape.NUMBER
-    if core == "RT":
-        return Shape.RETWEET
-    if len(core) == 1:
-        return Shape.NEUTRAL
     if core.isalpha():
-        if core.isupper():
-            return Shape.SHOUT
-        if core[0].isupper():
-            return Shape.TITLE
-    return Shape.PLAIN
+        return _word_shape(core)
+    return Shape.NEUTRAL if len(core) == 1 else Shape.PLAIN
+
+
+def _word_shape(word: str) -> Shape:
+    """What a chunk looks like whose letters are these, all of them."""
+    if len(word) == 1:
+        return Shape.NEUTRAL
+    if word.isupper():
+        return Shape.RETWEET if word == "RT" else Shape.SHOUT
+    return Shape.TITLE if word[0].isupper() else Shape.PLAIN
 
 
 def layout_pieces(codes: NDArray[np.intp], first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -36,6 +36,9 @@ _STRONG: Final = re.compile(r"[*@$!%&^+~=|<>(){}\[\]#]")
 _LATIN: Final = re.compile("[A-Za-z]")
 _OTHER_SCRIPT: Final = re.compile("[\u0370-\u167f\u1f00-\u1fff\ua4d0-\ua95f]")
 _SCHEMES: Final = ("http://", "https://")
+_NAMED: Final = "@h"
+"""What mentions and links begin with."""
+
 _ANY_USER: Final = "@user"
 _ANY_URL: Final = "https://"
 _STAND_INS: Final = {(USER,): _ANY_USER, (URL,): _ANY_URL}
@@ -93,15 +96,17 @@ class Normaliser:
             len(word) <= _LONGEST_WORD and word.isascii() and word.isalpha() and self._repairs.word(word) == (word,)
         )
 
-    def without_name(self, chunk: str) -> str:
+    def without_names(self, chunks: Iterable[str]) -> list[str]:
         """One chunk for all links and one for all plain mentions, so that names, which are endless, are not kept."""
-        first = chunk[0]
-        if first == "@":
+        return [self._without_name(chunk) if chunk[0] in _NAMED else chunk for chunk in chunks]
+
+    def _without_name(self, chunk: str) -> str:
+        if chunk[0] == "@":
             name = _USER.match(chunk)
             if name and not self._disguised(name.group()) and not _WORD_SIGN.search(chunk, name.end()):
                 return _ANY_USER + chunk[name.end() :]
             return chunk
-        return _ANY_URL if first == "h" and chunk.startswith(_SCHEMES) else chunk
+        return _ANY_URL if chunk.startswith(_SCHEMES) else chunk
 
     def undisguised(self, chunk: str, words: tuple[str, ...]) -> str:
         """The chunk as it would have been written plainly: what its style is to be taken from.
@@ -110,11 +115,11 @@ class Normaliser:
             chunk: of raw text.
             words: what :meth:`chunk_words` made of it.
         """
+        if chunk.isascii() and chunk.isalpha():
+            return chunk
         if words in _STAND_INS:
             return _STAND_INS[words]
         if len(words) != 1 or chunk[0] == "#":
-            return chunk
-        if chunk.isascii() and chunk.isalpha():
             return chunk
         bare = _APOSTROPHE.sub("", chunk.lower().lstrip(_QUOTES).rstrip(_CLOSING))
         return chunk if bare == words[0] else words[0] + chunk[-1] if chunk[-1] in _CLOSING else words[0]
@@ -216,12 +221,18 @@ class Normaliser:
         return f"a{name}" in self._known and name not in self._known
 
     def _unfolded(self, chunk: str) -> tuple[str, ...]:
-        turned = None if chunk.isascii() else upright(chunk)
-        if turned and turned in self._known:
-            return (turned,)
+        if not chunk.isascii():
+            turned = upright(chunk)
+            if turned and turned in self._known:
+                return (turned,)
         chunk = unescape(chunk)
         text = fold(chunk).lower()
-        if _OTHER_SCRIPT.search(chunk) and not _LATIN.search(chunk) and text not in self._known:
+        if (
+            not chunk.isascii()
+            and _OTHER_SCRIPT.search(chunk)
+            and not _LATIN.search(chunk)
+            and text not in self._known
+        ):
             return tuple(_PART.findall(chunk.lower()))  # another script, not letters of it made to look like ours
         pieces = text.split()
         if len(pieces) != 1 or len(text) > _LONGEST_CHUNK:
@@ -233,11 +244,12 @@ class Normaliser:
         """The words of folded, lower-case text without white space."""
         if text in TOKENS:
             return (text,)
-        url = _URL.search(text)
+        url = _URL.search(text) if "." in text or ":" in text else None
         if url:
             start = url.start()
             return (*(self._unsigned(text[:start]) if start and text[start - 1] in _CLOSING else ()), URL)
-        text = _APOSTROPHE.sub("", text)
+        if "'" in text or "`" in text:
+            text = _APOSTROPHE.sub("", text)
         core = text.lstrip(_QUOTES).rstrip(_CLOSING)
         if core in self._known:
             return (core,)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -43,6 +44,7 @@ from training_jobs.fitting import bases
 from training_jobs.fitting.augmentation import make_up
 from training_jobs.fitting.bases import Linear, Rows
 from training_jobs.fitting.calibration import calibration_error
+from training_jobs.fitting.cores import side_by_side
 from training_jobs.fitting.head import MEMBERS_OF_FOLDS, Head, calibrated, fit_network, identity
 from training_jobs.fitting.matrix import Vectoriser
 from training_jobs.fitting.metrics import summary
@@ -58,6 +60,10 @@ Parameters = dict[str, str | int | float | bool]
 
 FOLDS: Final = 4
 LAYOUT_VALUE: Final = 0.3
+_READ: Final = 0.2
+_SCORED: Final = 0.75
+"""Shares of the work that are done once the tweets are read, and once there are scores of all of them."""
+
 LEAST_PER_CLASS: Final = 6
 """Fewer tweets of a class than this cannot be spread over the folds."""
 
@@ -208,15 +214,13 @@ def fit(
         baseline = Baseline(vectoriser, _nearest_neighbours(recipe.settings, seed), training.rows)
         report("done", 1.0)
         return Fitted(None, baseline)
-    report("fitting on everything", 0.1)
-    linear = recipe.learn(recipe.settings, training.rows, seed)
-    scores = _held_out_scores(recipe, training, seed, report)
+    linear, scores = _fit_linear(recipe, training, seed, report)
     topics: NDArray[np.float64] | None = None
     if recipe.network:
         # Topics are no scores of classes: those of all tweets are the same ones that will be served.
         topics = find_topics(training.words[: training.real], bases.importance(linear), seed)
         scores = np.concatenate([scores, training.words @ topics], axis=1)
-    report("weighing the scores", 0.75)
+    report("weighing the scores", _SCORED)
     head, probabilities, error_before = _fit_head(recipe, training, scores, seed)
     chosen = choose_thresholds(probabilities, classes)
     manifest = Manifest(
@@ -290,18 +294,27 @@ def _training(
     return Training(rows, matrix.words, matrix.styles, np.array(all_groups), len(texts))
 
 
-def _held_out_scores(recipe: Candidate, training: Training, seed: int, report: Progress) -> NDArray[np.float64]:
-    """Scores of each tweet by a learner that has seen nothing of its group."""
+def _fit_linear(
+    recipe: Candidate, training: Training, seed: int, report: Progress
+) -> tuple[Linear, NDArray[np.float64]]:
+    """The learner fitted on everything, and scores of each tweet by one that has seen nothing of its group."""
     assert recipe.learn is not None  # noqa: S101
-    scores: NDArray[np.float64] | None = None
-    for number, (seen, held_out) in enumerate(training.folds(seed)):
-        report(f"fold {number + 1} of {FOLDS}", 0.25 + 0.5 * number / FOLDS)
-        linear = recipe.learn(recipe.settings, training.rows.taken(seen), seed)
-        if scores is None:
-            scores = np.zeros((len(training.groups), len(linear.intercept)))
-        scores[held_out] = linear.scores(training.rows.features[held_out])
-    assert scores is not None  # noqa: S101
-    return scores
+    folds = training.folds(seed)
+    seen_by = [np.arange(len(training.groups)), *(seen for seen, _ in folds)]
+    fits = [partial(_learn, recipe, training.rows, seen, seed) for seen in seen_by]
+    fitted = side_by_side(fits, len(training.groups))
+    report("fitting on everything", _READ)
+    linear = next(fitted)
+    scores = np.zeros((len(training.groups), len(linear.intercept)))
+    for number, (fold, (_, held_out)) in enumerate(zip(fitted, folds, strict=True)):
+        report(f"fold {number + 1} of {FOLDS}", _READ + (_SCORED - _READ) * (number + 1) / (FOLDS + 1))
+        scores[held_out] = fold.scores(training.rows.features[held_out])
+    return linear, scores
+
+
+def _learn(recipe: Candidate, rows: Rows, seen: NDArray[np.intp], seed: int) -> Linear:
+    assert recipe.learn is not None  # noqa: S101
+    return recipe.learn(recipe.settings, rows.taken(seen), seed)
 
 
 def _fit_head(
@@ -312,11 +325,18 @@ def _fit_head(
     head, logits = identity(), scores
     if recipe.network:
         inputs = training.inputs(scores)
+        weights = training.rows.weights
+        folds = training.folds(seed + 1)
+        fits = [partial(fit_network, inputs, classes, weights, seed)]
+        fits += [
+            partial(fit_network, inputs[seen], classes[seen], weights[seen], seed, MEMBERS_OF_FOLDS)
+            for seen, _ in folds
+        ]
+        fitted = side_by_side(fits, len(inputs))
+        head = next(fitted)
         logits = np.zeros((len(inputs), len(LABELS)))
-        for seen, held_out in training.folds(seed + 1):
-            fold = fit_network(inputs[seen], classes[seen], training.rows.weights[seen], seed, MEMBERS_OF_FOLDS)
+        for fold, (_, held_out) in zip(fitted, folds, strict=True):
             logits[held_out] = fold.logits(inputs[held_out])
-        head = fit_network(inputs, classes, training.rows.weights, seed)
     final = calibrated(head, logits[:real], classes[:real])
     after = calibrated(identity(), logits[:real], classes[:real])
     probabilities = softmax(after.logits(logits[:real]))
