@@ -244,8 +244,8 @@ class Model:
         reading = examined.scored.reading
         owners, places = reading.words_of(tweets)
         directions = self._directions(examined.active[tweets], classes) / examined.scored.lengths[tweets, None]
-        rows = examined.scored.table[reading.words[places]]
-        weights = np.einsum("wc,wc->w", rows, directions[owners].astype(np.float32))
+        rows = examined.scored.table.take(reading.words[places], axis=0)
+        weights = np.einsum("wc,wc->w", rows, directions.astype(np.float32).take(owners, axis=0))
         return heaviest(examined.texts, reading, tweets, Weighed(owners, places, weights), limit)
 
     def _directions(self, active: NDArray[np.bool_], classes: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -108,7 +108,8 @@ class Reader:
         styles = tweet_styles(codes, self._marks.values[ids], tweets, per_tweet, per_tweet_distinct)
         starts = np.concatenate([[0], np.cumsum(lengths)])
         pieces = layout_pieces(codes, first, last)
-        return Reading(words, word_tweets, styles, first, last, chunks, starts, pieces[pieces >= 0], tweets[pieces >= 0])
+        seen = pieces >= 0
+        return Reading(words, word_tweets, styles, first, last, chunks, starts, pieces[seen], tweets[seen])
 
     def _ids_of(self, chunks: list[str]) -> Ids:
         found: list[int | None] = list(map(self._chunk_ids.get, chunks))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import product
 from operator import eq, itemgetter
 from typing import Final
@@ -87,7 +86,6 @@ _VOWEL_SOUNDS: Final = (("ee", "i"), ("ea", "i"), ("oo", "u"), ("ou", "u"))
 _JOINED_COST: Final = 9.0
 """What may be paid, in nats, to read a word as several, beside one nat for each of its letters."""
 
-_REMEMBERED: Final = 20_000
 _MEAN_PART: Final = 2.5
 _MOST_VARIANTS: Final = 16
 _LONGEST_WORD: Final = 20
@@ -155,9 +153,6 @@ class Repairs:
         self._skeletons: Final[dict[str, str]] = {}
         self._sounds: Final[dict[str, str]] = {}
         self._scrambles: Final[dict[tuple[str, str, str], str]] = {}
-        # Wrappers of this instance and not of the class, which would keep every instance alive.
-        self.word = lru_cache(_REMEMBERED)(self._word)
-        self.signs = lru_cache(_REMEMBERED)(self._signs)
         for word in vocabulary.words:
             for ends in ((word[0], word[-1]), (word[0], ""), ("", word[-1])):
                 self._by_ends.setdefault((len(word), *ends), []).append(word)
@@ -174,7 +169,7 @@ class Repairs:
                 if shorter not in self._telling:
                     self._deletions.setdefault(shorter, word)
 
-    def _word(self, word: str) -> tuple[str, ...]:
+    def word(self, word: str) -> tuple[str, ...]:
         """What a run of letters and digits that is not in the vocabulary stands for; itself if nothing fits."""
         if not word.isascii() or word.isdigit():
             return (word,)
@@ -186,7 +181,7 @@ class Repairs:
             return (squeezed,)
         return self._guess(squeezed)
 
-    def _signs(self, text: str) -> str | None:
+    def signs(self, text: str) -> str | None:
         """The word behind text with signs for letters or over letters (``$h1t``, ``f**k``), or None."""
         found = self._unleet(text)
         return found if found or _HASHTAG.fullmatch(text) else self._unmask(text)

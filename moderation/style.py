@@ -79,8 +79,8 @@ _LONG: Final = 140
 
 def chunk_style(chunk: str) -> int:
     """The code of a chunk of raw text."""
-    if chunk.isalpha():
-        return _shape(chunk) * _ENDS * _STARTS
+    if chunk.isalpha():  # most are
+        return (Shape.URL if chunk.startswith("http") else _word_shape(chunk)) * _ENDS * _STARTS
     closing = _CLOSINGS.get(chunk[-1], Closing.NONE)
     if closing and len(chunk) > 1 and chunk[-2] == chunk[-1]:
         closing = Closing.ELLIPSIS if closing is Closing.STOP else Closing.MANY
@@ -112,8 +112,6 @@ _KINDS: Final = _kinds()
 
 
 def _shape(chunk: str) -> Shape:
-    if chunk.isalpha():
-        return Shape.URL if chunk.startswith("http") else _word_shape(chunk)
     first = chunk[0]
     if first == "@":
         return Shape.USER

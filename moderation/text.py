@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -42,6 +43,7 @@ _NAMED: Final = "@h"
 _ANY_USER: Final = "@user"
 _ANY_URL: Final = "https://"
 _STAND_INS: Final = {(USER,): _ANY_USER, (URL,): _ANY_URL}
+_REMEMBERED: Final = 20_000
 _LONGEST_CHUNK: Final = 1_000
 _LONGEST_WORD: Final = 40
 _ROUNDS: Final = 3
@@ -63,6 +65,10 @@ class Normaliser:
         self.vocabulary: Final = vocabulary
         self._known: Final = frozenset(vocabulary.words)
         self._repairs: Final = Repairs(vocabulary)
+        # Remembered here and not by the repairs themselves: nothing may refer back to what holds it, or the tables of a
+        # model that is replaced would wait for the collector of cycles, which does not look at frozen objects.
+        self._word: Final = lru_cache(_REMEMBERED)(self._repairs.word)
+        self._word_with_signs: Final = lru_cache(_REMEMBERED)(self._repairs.signs)
 
     def chunk_words(self, chunk: str) -> tuple[str, ...]:
         """The words of a piece of raw text that holds no white space; none if it is punctuation only."""
@@ -76,7 +82,7 @@ class Normaliser:
         if chunk[0] == "@" and _USER.fullmatch(chunk) and not self._disguised(chunk):
             return (USER,)
         if len(core) <= _LONGEST_WORD and core.isascii() and core.isalpha():
-            return self._settled(self._repairs.word(core))
+            return self._settled(self._word(core))
         return self._settled(self._unfolded(chunk))
 
     def _settled(self, words: tuple[str, ...]) -> tuple[str, ...]:
@@ -93,7 +99,7 @@ class Normaliser:
     def _is_settled(self, word: str) -> bool:
         """Whether a word surely comes out as it is."""
         return word in self._known or (
-            len(word) <= _LONGEST_WORD and word.isascii() and word.isalpha() and self._repairs.word(word) == (word,)
+            len(word) <= _LONGEST_WORD and word.isascii() and word.isalpha() and self._word(word) == (word,)
         )
 
     def without_names(self, chunks: Iterable[str]) -> list[str]:
@@ -227,12 +233,7 @@ class Normaliser:
                 return (turned,)
         chunk = unescape(chunk)
         text = fold(chunk).lower()
-        if (
-            not chunk.isascii()
-            and _OTHER_SCRIPT.search(chunk)
-            and not _LATIN.search(chunk)
-            and text not in self._known
-        ):
+        if not chunk.isascii() and _OTHER_SCRIPT.search(chunk) and not _LATIN.search(chunk) and text not in self._known:
             return tuple(_PART.findall(chunk.lower()))  # another script, not letters of it made to look like ours
         pieces = text.split()
         if len(pieces) != 1 or len(text) > _LONGEST_CHUNK:
@@ -255,7 +256,7 @@ class Normaliser:
             return (core,)
         parts = _PART.findall(core)
         if len(parts) == 1 and parts[0] == core:
-            return self._repairs.word(core)
+            return self._word(core)
         return self._with_signs(core, text, parts)
 
     def _with_signs(self, core: str, text: str, parts: list[str]) -> tuple[str, ...]:
@@ -281,7 +282,7 @@ class Normaliser:
         return users, start
 
     def _part(self, part: str) -> tuple[str, ...]:
-        return (part,) if part in self._known else self._repairs.word(part)
+        return (part,) if part in self._known else self._word(part)
 
     def _taken_apart(self, _core: str, _text: str, parts: list[str]) -> tuple[str, ...] | None:
         """The words of letters with signs between them, or None."""
@@ -298,7 +299,7 @@ class Normaliser:
         for candidate in (core.lstrip("#"), text.strip("\"'.,:;#"), core.rstrip("*")):
             if candidate != tried and _SIGNS.search(candidate):
                 tried = candidate
-                word = self._repairs.signs(candidate)
+                word = self._word_with_signs(candidate)
                 if word:
                     return (word,)
         return None
@@ -310,7 +311,7 @@ class Normaliser:
         """What letters that were taken apart say, or None."""
         if letters in self._known:
             return (letters,)
-        found = self._repairs.word(letters) if len(letters) <= 20 else (letters,)  # noqa: PLR2004
+        found = self._word(letters) if len(letters) <= 20 else (letters,)  # noqa: PLR2004
         if found != (letters,) and all(word in self._known for word in found):
             return found
         return self._repairs.segment(letters, certain=True)
