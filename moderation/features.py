@@ -45,7 +45,8 @@ class FeatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         word_value: value of the feature "the word itself", beside 1 for each n-gram.
         pair_value: value of the feature "these two words follow each other".
         layout_value: length of the vector of layout features, beside 1 for that of the words; 0 for none.
-        style: whether :mod:`moderation.style` stands beside the scores of the words.
+        style: whether :mod:`moderation.style` and the kinds of words that :mod:`moderation.lexicon` lists stand beside
+            the scores of the words.
     """
 
     bits: int = 17

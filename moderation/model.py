@@ -21,16 +21,17 @@ from numpy.typing import NDArray
 from moderation.errors import BadArtefactError
 from moderation.features import FeatureSettings
 from moderation.labels import LABELS, Label
+from moderation.lexicon import KINDS
 from moderation.messages import Reason
 from moderation.policy import Thresholds
+from moderation.reading import STYLE_COLUMNS
 from moderation.reasons import Weighed, heaviest
 from moderation.scorer import Scored, Scorer, Topics
-from moderation.style import COLUMNS as STYLE_COLUMNS
 from moderation.text import Normaliser
 from moderation.vocabulary import Vocabulary
 
 SCHEMA_VERSION: Final = 1
-NORMALISER_VERSION: Final = 3
+NORMALISER_VERSION: Final = 4
 MANIFEST_FILE: Final = "manifest.json"
 ARRAYS_FILE: Final = "model.npz"
 FARTHEST: Final = 5.0
@@ -200,6 +201,8 @@ class Model:
         self._last: Final = _floats(arrays["calibration_weights"])
         self._last_intercept: Final = _floats(arrays["calibration_intercept"])
         self._hidden: Final = Hidden.of(arrays) if "hidden_weights" in arrays else None
+        self._columns: Final = _size(arrays, "intercept") + _size(arrays, "topic_scales")
+        self._paths: Final = self._paths_of_words()
 
     def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Calibrated probabilities of raw tweets, shape (tweets, classes), columns in the order of ``LABELS``."""
@@ -243,20 +246,34 @@ class Model:
         """
         reading = examined.scored.reading
         owners, places = reading.words_of(tweets)
-        directions = self._directions(examined.active[tweets], classes) / examined.scored.lengths[tweets, None]
-        rows = examined.scored.table.take(reading.words[places], axis=0)
-        weights = np.einsum("wc,wc->w", rows, directions.astype(np.float32).take(owners, axis=0))
+        words = reading.words[places]
+        directions = self._directions(examined.active[tweets], classes)
+        weights = _products(
+            examined.scored.table.take(words, axis=0),
+            directions[:, : self._columns] / examined.scored.lengths[tweets, None],
+            owners,
+        )
+        if self.manifest.features.style:
+            slopes = directions[:, self._columns :] * reading.kind_slopes(tweets)
+            weights += _products(reading.kinds.take(words, axis=0), slopes, owners)
         return heaviest(examined.texts, reading, tweets, Weighed(owners, places, weights), limit)
 
+    def _paths_of_words(self) -> NDArray[np.float64]:
+        """What inputs that come of words lead to: shape (scores, topics and kinds of words; units or classes)."""
+        inputs, scale = (
+            (self._last, 1.0) if self._hidden is None else (self._hidden.weights, self._hidden.scale[:, None])
+        )
+        paths = inputs / scale
+        kinds = paths[-KINDS:] if self.manifest.features.style else paths[:0]
+        return np.concatenate([paths[: self._columns], kinds])
+
     def _directions(self, active: NDArray[np.bool_], classes: NDArray[np.intp]) -> NDArray[np.float64]:
-        """How the log odds of a class change with scores and topics, shape (explained, columns and topics)."""
+        """How the log odds of a class change with what words add, shape (explained; scores, topics and kinds)."""
         contrasts = np.full((len(classes), len(LABELS)), -1.0 / (len(LABELS) - 1))
         contrasts[np.arange(len(classes)), classes] = 1.0
-        slopes = contrasts @ self._last.T
-        columns = self.arrays["intercept"].size + _size(self.arrays, "topic_scales")
         if self._hidden is None:
-            return np.asarray(slopes[:, :columns], np.float64)
-        return np.asarray((slopes * active) @ self._hidden.weights[:columns].T / self._hidden.scale[:columns])
+            return np.asarray(contrasts @ self._paths.T)
+        return np.asarray((contrasts @ self._last.T * active) @ self._paths.T)
 
     def save(self, folder: Path) -> str:
         """Write the artefact.
@@ -297,6 +314,13 @@ def load(folder: Path, *, sha256: str | None = None) -> Model:
     if hashlib.sha256(packed).hexdigest() != manifest.arrays_sha256:
         raise BadArtefactError("the arrays are not the ones that were saved: their digest differs")
     return Model(manifest, _unpack(packed))
+
+
+def _products(
+    rows: NDArray[np.float32], directions: NDArray[np.floating], owners: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Each row times the direction of its owner."""
+    return np.asarray(np.einsum("wc,wc->w", rows, directions.astype(np.float32).take(owners, axis=0)))
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,12 +15,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.style import MARKS, chunk_marks, chunk_style, layout_pieces, tweet_styles
+from moderation.lexicon import KINDS, kinds_of
+from moderation.style import COLUMNS, MARKS, chunk_marks, chunk_style, layout_pieces, tweet_styles
 from moderation.text import Normaliser, is_letter
 
 _MOST_CHUNKS: Final = 150_000
 _MOST_WORDS: Final = 100_000
 _ROOM: Final = 4096
+
+STYLE_COLUMNS: Final = COLUMNS + KINDS
+"""How many numbers describe the style of a tweet, and how many words of each kind of the lexicon it holds."""
 
 Ids = NDArray[np.intp]
 Number = TypeVar("Number", bound=np.generic)
@@ -32,7 +36,8 @@ class Reading(msgspec.Struct, frozen=True):
     Attributes:
         words: shape (words,); indices into the reader's words, tweets one after the other.
         tweets: shape (words,); which tweet each word stands in.
-        styles: shape (tweets, style columns).
+        styles: shape (tweets, STYLE_COLUMNS); how they are written, and how many words of each kind they hold.
+        kinds: shape (words known by then, KINDS); of which kinds each of the reader's words is, see ``lexicon``.
         first: shape (words,); index among the batch's chunks of the one that the word begins in.
         last: shape (words,); the same of the one that it ends in.
         chunks: the pieces of raw text between white space, tweets one after the other.
@@ -44,12 +49,17 @@ class Reading(msgspec.Struct, frozen=True):
     words: Ids
     tweets: Ids
     styles: NDArray[np.float32]
+    kinds: NDArray[np.float32]
     first: Ids
     last: Ids
     chunks: Sequence[str]
     chunk_starts: Ids
     layout: Ids
     layout_tweets: Ids
+
+    def kind_slopes(self, tweets: Ids) -> NDArray[np.float32]:
+        """How much one word more of each kind adds to the styles of some of the tweets, shape (chosen, KINDS)."""
+        return np.exp(-self.styles[tweets, -KINDS:])  # the styles hold log(1 + count)
 
     def words_of(self, tweets: Ids) -> tuple[Ids, Ids]:
         """The words of some of the tweets.
@@ -86,6 +96,7 @@ class Reader:
         self._contents: Final = Column(np.intp)
         self._fragments: Final = Column(np.bool_)
         self._letters: Final = Column(np.bool_)
+        self._kinds: Final = Column(np.float32, (KINDS,))
 
     @property
     def is_full(self) -> bool:
@@ -106,10 +117,21 @@ class Reader:
         per_tweet_distinct = np.bincount(distinct, minlength=len(texts))
         codes = self._styles.values[ids]
         styles = tweet_styles(codes, self._marks.values[ids], tweets, per_tweet, per_tweet_distinct)
+        styles = np.concatenate([styles, self._kinds_in(words, per_tweet)], axis=1)
         starts = np.concatenate([[0], np.cumsum(lengths)])
         pieces = layout_pieces(codes, first, last)
         seen = pieces >= 0
-        return Reading(words, word_tweets, styles, first, last, chunks, starts, pieces[seen], tweets[seen])
+        kinds = self._kinds.values
+        return Reading(words, word_tweets, styles, kinds, first, last, chunks, starts, pieces[seen], tweets[seen])
+
+    def _kinds_in(self, words: Ids, lengths: Ids) -> NDArray[np.float32]:
+        """How many words of each kind tweets hold, as logarithms: shape (tweets, KINDS)."""
+        counts = np.zeros((len(lengths), KINDS), np.float32)
+        held = np.flatnonzero(lengths)
+        if len(held):
+            starts = (np.cumsum(lengths) - lengths)[held]
+            counts[held] = np.add.reduceat(self._kinds.values.take(words, axis=0), starts, axis=0)
+        return np.log1p(counts)
 
     def _ids_of(self, chunks: list[str]) -> Ids:
         found: list[int | None] = list(map(self._chunk_ids.get, chunks))
@@ -141,6 +163,7 @@ class Reader:
             self._word_ids.update(zip(new, range(len(self.words), len(self.words) + len(new)), strict=True))
             self.words.extend(new)
             self._letters.extend(np.fromiter(map(is_letter, new), np.bool_, len(new)))
+            self._kinds.extend(kinds_of(new))
             self._fragments.extend(np.fromiter(map(self._normaliser.is_fragment, new), np.bool_, len(new)))
         return np.fromiter(map(self._word_ids.__getitem__, words), np.intp, len(words))
 

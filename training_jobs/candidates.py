@@ -84,7 +84,8 @@ class Candidate:
         description: a sentence for the model card.
         learn: settings, rows and seed to linear scores; None for a baseline that has none and is not served.
         settings: what the learner is made with.
-        network: whether topics, style and a small network stand behind the scores, and made-up tweets beside the real.
+        network: whether topics, style, a lexicon and a small network stand behind the scores, and made-up tweets beside
+            the real.
     """
 
     name: str
@@ -155,7 +156,7 @@ CANDIDATES: Final[Mapping[str, Candidate]] = {
         ),
         Candidate(
             "stack",
-            "Linear support vector machines and naive Bayes, with topics, style and a small network behind them",
+            "Linear support vector machines and naive Bayes; topics, style, a lexicon and a small network behind them",
             lambda settings, rows, seed: bases.stack_bases(
                 rows, strength=settings["C"], smoothing=settings["alpha"], seed=seed
             ),
@@ -387,7 +388,7 @@ def code_version() -> str:
     """Digest of the code that a model depends on, its first twelve hexadecimal digits."""
     digest = hashlib.sha256()
     for folder in (Path(__file__).parents[1] / "moderation", Path(__file__).parent / "fitting"):
-        for path in sorted((*folder.glob("*.py"), *folder.glob("*.toml"))):
+        for path in sorted(path for ending in ("py", "toml", "txt") for path in folder.glob(f"*.{ending}")):
             digest.update(path.name.encode() + path.read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:12]
