@@ -1,4 +1,4 @@
-"""Tweets in, verdicts out: one vectorised scoring call per batch, whatever surrounds it."""
+"""Tweets in, verdicts out: vectorised scoring of a batch, whatever surrounds it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ from moderation.model import Examined, Model
 from moderation.policy import DECISIONS, decide
 
 _DECIMALS = 6
+_BLOCK = 500
+"""Tweets that are scored in one go: of more, the arrays leave the processor's cache, and each tweet takes longer."""
+
 _HARMFUL_COLUMNS = np.array([LABELS.index(label) for label in HARMFUL])
 
 
@@ -47,12 +50,14 @@ class Classifier:
             events: tweets whose text is not empty, see ``messages.decode_tweet_event``.
             now: the moment that the verdicts bear; the present one if None.
         """
-        if not events:
-            return []
+        moment = timestamp(now)
+        blocks = (events[first : first + _BLOCK] for first in range(0, len(events), _BLOCK))
+        return [verdict for block in blocks for verdict in self._verdicts(block, moment)]
+
+    def _verdicts(self, events: Sequence[TweetEvent], moment: str) -> list[ClassificationEvent]:
         examined = self.model.examine([event.tweet.tweet_text for event in events])
         classes, decisions = decide(examined.scores, self.model.manifest.thresholds)
         reasons = self._reasons(examined, decisions)
-        moment = timestamp(now)
         rows = np.round(examined.scores, _DECIMALS).tolist()
         return [
             ClassificationEvent(
