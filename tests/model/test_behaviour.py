@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from moderation.labels import HARMLESS, LABELS, Label
+from moderation.lexicon import kinds_of, names
 from moderation.model import Model
 from training_jobs.evaluation import identity, sentences
 from training_jobs.evaluation.attacks import NAMED, OTHERS, attacked
@@ -77,6 +78,16 @@ def test_augmentation_and_tests_share_no_term_and_no_template() -> None:
     templates = {_bare(template) for kind in grammar().kinds for template in kind.templates}
     kinds = (*identity.HARMLESS_KINDS.values(), *identity.ATTACK_KINDS.values())
     assert not templates & {_bare(template) for of in kinds for template in of}
+
+
+def test_some_groups_that_are_asked_about_are_in_no_list() -> None:
+    kinds = [names().index(ground) for ground in ("religion", "ethnicity", "gender", "age")]
+    unlisted = [
+        group
+        for group in identity.GROUPS
+        if not kinds_of(re.findall(r"\w+", f"{group.adjective} {group.plural}".lower()))[:, kinds].any()
+    ]
+    assert {group.ground for group in unlisted} == {"religion", "ethnicity", "gender", "age"}
 
 
 def _bare(template: str) -> str:

@@ -1,6 +1,8 @@
 """Sentences about groups of people: harmless ones, of which none may be flagged, and attacks, which must be caught.
 
-Terms and templates are none of those in ``training_jobs.fitting.augmentation``; a test says so.
+Terms and templates are none of those in ``training_jobs.fitting.augmentation``; a test says so. The names of some
+groups are in the lexicon that a model may have (``moderation.lexicon``), those of others are not, so that it shows what
+becomes of people whom nobody has listed.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ GROUPS: Final = (
     Group("religion", "Quaker", "Quakers"),
     Group("religion", "Sunni", "Sunnis"),
     Group("religion", "Shinto", "Shintoists"),
+    Group("religion", "Mennonite", "Mennonites"),
+    Group("religion", "Alevi", "Alevis"),
     Group("ethnicity", "Nigerien", "Nigeriens"),
     Group("ethnicity", "Korean", "Koreans"),
     Group("ethnicity", "Turkish", "Turks"),
@@ -53,16 +57,21 @@ GROUPS: Final = (
     Group("ethnicity", "Kurdish", "Kurds"),
     Group("ethnicity", "Native American", "Native Americans"),
     Group("ethnicity", "Maori", "Maori people"),
+    Group("ethnicity", "Chechen", "Chechens"),
+    Group("ethnicity", "Basque", "Basques"),
+    Group("ethnicity", "Walloon", "Walloons"),
     Group("gender", "lesbian", "lesbians"),
     Group("gender", "transgender", "transgender people"),
     Group("gender", "non-binary", "non-binary people"),
     Group("gender", "heterosexual", "heterosexuals"),
     Group("gender", "divorced", "wives"),
     Group("gender", "widowed", "ladies"),
+    Group("gender", "demisexual", "demisexuals"),
     Group("age", "retired", "pensioners"),
     Group("age", "adolescent", "adolescents"),
     Group("age", "fifty-year-old", "grandmothers"),
     Group("age", "preschool", "toddlers"),
+    Group("age", "octogenarian", "octogenarians"),
 )
 
 HARMLESS_KINDS: Final[dict[str, tuple[str, ...]]] = {
