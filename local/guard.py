@@ -17,6 +17,7 @@ import psutil
 
 MARK_VARIABLE: Final = "CYBERBULLYING_LOCAL_RUN"
 GRACE_SECONDS: Final = 3.0
+_LOOKS: Final = 2
 
 
 def marked(mark: str) -> list[psutil.Process]:
@@ -32,15 +33,21 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def sweep(mark: str, grace: float = GRACE_SECONDS) -> int:
-    """End the processes that carry a mark, politely first; returns how many there were."""
-    processes = marked(mark)
-    for process in processes:
-        _signal(process, signal.SIGTERM)
-    _, alive = psutil.wait_procs(processes, timeout=grace)
-    for process in alive:
-        _signal(process, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=grace)
-    return len(processes)
+    """End the processes that carry a mark, politely first; returns how many there were.
+
+    It looks more than once: a process that has only just begun shows no environment yet.
+    """
+    ended = 0
+    for _ in range(_LOOKS):
+        processes = marked(mark)
+        for process in processes:
+            _signal(process, signal.SIGTERM)
+        _, alive = psutil.wait_procs(processes, timeout=grace)
+        for process in alive:
+            _signal(process, signal.SIGKILL)
+        psutil.wait_procs(alive, timeout=grace)
+        ended += len(processes)
+    return ended
 
 
 def main(mark: str, folder: str) -> None:

@@ -78,7 +78,8 @@ def test_the_guard_clears_up_after_a_stage_that_was_killed(number: signal.Signal
     stage = subprocess.Popen([sys.executable, "-c", WHOLE_STAGE], cwd=paths.ROOT, stdout=subprocess.PIPE, text=True)
     assert stage.stdout is not None
     mark, folder, *pids = stage.stdout.readline().split()
-    assert len(guard.marked(mark)) == 2
+    # A process that has only just begun shows no environment yet.
+    wait_for(lambda: len(guard.marked(mark)) == 2)
     stage.send_signal(number)
     stage.wait()
     stage.stdout.close()
