@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -62,6 +63,8 @@ def run_by_hand(work: Callable[[], int]) -> int:
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     _quieten_libraries()
+    # A polite request to end is an interruption too: working folders are removed, and processes of this one ended.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return work()
     except KeyboardInterrupt:
@@ -70,6 +73,8 @@ def run_by_hand(work: Callable[[], int]) -> int:
     except JobError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _quieten_libraries() -> None:

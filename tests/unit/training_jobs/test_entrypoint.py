@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -109,6 +112,25 @@ def test_what_a_person_started_ends_in_one_line(
 
     assert entrypoint.run_by_hand(work) == code
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_asks_it_to_end_it_clears_up(number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    cleared_up = []
+
+    def work() -> int:
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(60)
+        finally:
+            cleared_up.append(True)
+        return 0
+
+    assert entrypoint.run_by_hand(work) == 130
+    assert cleared_up
+    assert capfd.readouterr().err == "interrupted\n"
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_what_a_person_started_ends_with_its_own_code() -> None:
