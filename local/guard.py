@@ -18,6 +18,7 @@ import psutil
 MARK_VARIABLE: Final = "CYBERBULLYING_LOCAL_RUN"
 GRACE_SECONDS: Final = 3.0
 _LOOKS: Final = 2
+"""What has only just begun shows no environment yet: a second look finds it."""
 
 
 def marked(mark: str) -> list[psutil.Process]:
@@ -33,10 +34,7 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def sweep(mark: str, grace: float = GRACE_SECONDS) -> int:
-    """End the processes that carry a mark, politely first; returns how many there were.
-
-    It looks more than once: a process that has only just begun shows no environment yet.
-    """
+    """End the processes that carry a mark, politely first; returns how many there were."""
     ended = 0
     for _ in range(_LOOKS):
         processes = marked(mark)

@@ -24,7 +24,7 @@ from moderation.policy import DECISIONS, decide
 
 _DECIMALS = 6
 _BLOCK = 500
-"""Tweets that are scored in one go: of more, the arrays leave the processor's cache, and each tweet takes longer."""
+"""Tweets that are scored in one go: of more, each takes longer, a fifth in a batch of seven thousand."""
 
 _HARMFUL_COLUMNS = np.array([LABELS.index(label) for label in HARMFUL])
 

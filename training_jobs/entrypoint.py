@@ -59,7 +59,8 @@ def run_by_hand(work: Callable[[], int]) -> int:
     """Do what a person started on a terminal; a fault is one line on standard error.
 
     Returns:
-        The process's exit code: the work's own, 2 for a fault in what it was given, 1 for any other, 130 interrupted.
+        The process's exit code: the work's own, 2 for a fault in what it was given, 1 for any other, 130 interrupted
+        or asked to end (SIGTERM).
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     _quieten_libraries()

@@ -2,8 +2,8 @@
 
 The network sees the scores of all base models, the tweet's style and the kinds of its words, and learns what no linear
 model can: that a doubtful score means something else in a reply than in a retweet, and a group's name something else
-beside a word of violence. It is trained on scores of tweets that the base
-models have not seen, and calibrated on answers to tweets that the network itself has not seen.
+beside a word of violence. It is trained on scores of tweets that the base models have not seen, and calibrated on
+answers to tweets that the network itself has not seen.
 """
 
 from __future__ import annotations

@@ -144,6 +144,18 @@ def test_any_free_port_will_do() -> None:
     assert not ports.is_open(port)
 
 
+def test_the_sweep_finds_what_had_only_just_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = subprocess.Popen(SLEEPER)
+    looks = iter([[], [psutil.Process(begun.pid)]])
+    monkeypatch.setattr(guard, "marked", lambda _mark: next(looks))
+    try:
+        assert guard.sweep("ours") == 1
+        assert not psutil.pid_exists(begun.pid)
+    finally:
+        begun.kill()
+        begun.wait()
+
+
 def test_the_sweep_leaves_the_processes_of_others_alone() -> None:
     other = subprocess.Popen(SLEEPER, env={**os.environ, guard.MARK_VARIABLE: "somebody-else"})
     try:
