@@ -65,7 +65,7 @@ def test_every_word_comes_out_of_the_normaliser_as_it_stands_in_the_list() -> No
 def test_the_list_belongs_to_the_version_of_the_normaliser() -> None:
     """Who changes the list changes what every model sees: both belong together, so both stand here."""
     listed = Path(lexicon.__file__).with_name("lexicon.txt").read_bytes()
-    assert (NORMALISER_VERSION, hashlib.sha256(listed).hexdigest()[:12]) == (4, "36ca0cd151a2")
+    assert (NORMALISER_VERSION, hashlib.sha256(listed).hexdigest()[:12]) == (5, "2db29c66278f")
 
 
 def test_a_tweet_counts_the_words_of_each_kind() -> None:

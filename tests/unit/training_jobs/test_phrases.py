@@ -33,8 +33,8 @@ def test_a_template_of_a_group_names_that_group() -> None:
     assert named == set(religion.plurals)
 
 
-def test_there_are_groups_of_every_harmful_class_but_the_one_that_has_none() -> None:
-    assert set(grammar().groups) == set(HARMFUL) - {Label.OTHER_CYBERBULLYING}
+def test_there_are_groups_of_every_harmful_class() -> None:
+    assert set(grammar().groups) == set(HARMFUL)
 
 
 def test_no_word_is_without_use() -> None:
