@@ -80,6 +80,15 @@ def test_a_model_archive_is_unpacked_beside_itself(tmp_path: Path) -> None:
     assert (unpacked(tmp_path) / "artefact/manifest.json").read_bytes() == b"{}"
 
 
+def test_folders_and_what_is_in_them_are_unpacked(tmp_path: Path) -> None:
+    folder = tarfile.TarInfo("./artefact/empty")
+    folder.type = tarfile.DIRTYPE
+    pack(tmp_path, (folder, b""), (tarfile.TarInfo("./artefact/deep/down"), b"x" * 100_000))
+    target = unpacked(tmp_path)
+    assert (target / "artefact/empty").is_dir()
+    assert (target / "artefact/deep/down").read_bytes() == b"x" * 100_000
+
+
 def test_without_an_archive_the_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     assert unpacked(tmp_path) == tmp_path
 
@@ -89,12 +98,8 @@ def test_a_path_that_leads_outside_is_refused(tmp_path: Path, name: str) -> None
     inside = tmp_path / "input"
     inside.mkdir()
     pack(inside, (tarfile.TarInfo(name), b"x"))
-    try:
+    with pytest.raises(InputError, match="leads outside"):
         unpacked(inside)
-    except InputError:
-        pass
-    else:  # the filter may make an absolute path a relative one, which is as good
-        assert (inside / "unpacked" / name.lstrip("/")).is_file()
     assert not (tmp_path / "outside").exists()
     assert not Path("/etc/outside").exists()
 
