@@ -1,8 +1,8 @@
 """Prepare a data set for training: check it, set aside what must not be learnt from, group near duplicates, deal folds.
 
 Reads every CSV file of the processing input ``labelled`` and writes the processing output ``prepared``. Says whether
-there are a champion and enough reviewed tweets (in the folder ``reviewed/``) to recalibrate it. Where the
-data is at fault it ends with exit code 2 and names the file and the rows, never their text.
+there are a champion that this code can adapt and enough reviewed tweets (in the folder ``reviewed/``) to recalibrate
+it. Where the data is at fault it ends with exit code 2 and names the file and the rows, never their text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from training_jobs.errors import InputError
 from training_jobs.folders import Folders
 from training_jobs.folds import FOLDS, assign_folds, text_hashes
 from training_jobs.prepared import Prepared, PreparedTweet, Summary, data_sha256, write_prepared
-from training_jobs.recalibrated import enough_reviewed
+from training_jobs.recalibrated import can_compete
 from training_jobs.tracking import Tracker, fails_with_job, tracker_for
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def prepare(folders: Folders, tracker: Tracker) -> Summary:
     with fails_with_job(tracker, summary.run_id):
         write_prepared(folders.processing_output("prepared"), summary, tweets, rejected)
         _report(summary, tracker)
-        recalibrate = enough_reviewed(Prepared(summary, tweets)) and tracker.champion() is not None
+        recalibrate = can_compete(Prepared(summary, tweets), tracker)
     folders.write_message(
         {
             "data_sha256": summary.data_sha256,

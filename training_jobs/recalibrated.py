@@ -9,6 +9,7 @@ left out of its figures, and if they are many it is not to be chosen.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 from pathlib import Path
@@ -16,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.errors import BadArtefactError
 from moderation.labels import HARMLESS
 from moderation.model import Model, load
-from training_jobs.errors import InputError
+from training_jobs.errors import InputError, TrackingError
 from training_jobs.floors import MOST_LEFT_OUT
 from training_jobs.folds import VALIDATION_FOLD, text_hashes
 from training_jobs.measures import measure
@@ -28,12 +30,31 @@ from training_jobs.reviewed import LEAST_PER_CLASS, ReviewedTweets, labels_sha25
 from training_jobs.tracking import MODEL_FOLDER, TWIN_FOLDER, RegisteredVersion, Tracker
 from training_jobs.trained import ARTEFACT_FOLDER, RECALIBRATED, Trained, TrainingRecord, read_trained, spread
 
+log = logging.getLogger(__name__)
+
 
 def enough_reviewed(prepared: Prepared) -> bool:
     """Whether the reviewed tweets outside the validation fold will do."""
     labels = prepared.labels_at(_reviewed(prepared, refit=False))
     harmless = labels.count(HARMLESS)
     return min(harmless, len(labels) - harmless) >= LEAST_PER_CLASS
+
+
+def can_compete(prepared: Prepared, tracker: Tracker) -> bool:
+    """Whether there are reviewed tweets enough, and a champion that this code can adapt.
+
+    A champion that cannot be had, or that was trained for other code, must not stop every retrain: it is only logged.
+    """
+    champion = tracker.champion() if enough_reviewed(prepared) else None
+    if champion is None:
+        return False
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            load(read_trained(tracker.fetch(champion.run_id, TWIN_FOLDER, Path(scratch) / TWIN_FOLDER)).artefact)
+    except (TrackingError, InputError, BadArtefactError) as error:
+        log.warning("version %s is not recalibrated: %s", champion.version, error)
+        return False
+    return True
 
 
 def fit_recalibrated(

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moderation import model
 from moderation.errors import BadArtefactError
-from moderation.model import load
+from moderation.model import NORMALISER_VERSION, load
 from tests.fakes.training import FakeTracker, Row, labelled_rows, write_csv
 from training_jobs.environment import JobEnvironment
 from training_jobs.errors import InputError
@@ -68,6 +69,24 @@ def test_prepare_says_whether_it_competes(
     prepared = prepared_with(folders, champion, reviewed)
     assert json.loads(folders.message_file.read_text())["recalibrate"] is expected
     assert int(prepared.reviewed.sum()) == len(reviewed)
+
+
+def test_a_champion_of_another_age_does_not_stop_a_retrain(
+    folders: Folders, champion: FakeTracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(model, "NORMALISER_VERSION", NORMALISER_VERSION + 1)
+    prepared_with(folders, champion, labelled_rows(40, seed=8))
+    assert json.loads(folders.message_file.read_text())["recalibrate"] is False
+    assert f"version 4 is not recalibrated: the model was trained behind normaliser {NORMALISER_VERSION}" in caplog.text
+
+
+def test_a_champion_whose_twin_is_gone_does_not_stop_a_retrain(
+    folders: Folders, champion: FakeTracker, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.rmtree(champion.folder / "run-1" / TWIN_FOLDER)
+    prepared_with(folders, champion, labelled_rows(40, seed=8))
+    assert json.loads(folders.message_file.read_text())["recalibrate"] is False
+    assert "version 4 is not recalibrated: no files under twin" in caplog.text
 
 
 class TestFitted:
