@@ -1,10 +1,10 @@
 """Tweets made up for training: disguised copies of real ones, and sentences about groups of people.
 
 A model that has only seen groups named in attacks takes the name for the attack. So it is also shown people of many
-groups doing ordinary things, people who like them or stand up for them, and ordinary tweets without any group (all harmless); and,
-at a lower weight, attacks and threats in plain words, lest it learn that a group's name is always harmless, and that
-what its training data has little of is none. All of it comes from a seed. The terms and templates are none of those by
-which models are tested (``training_jobs.evaluation``).
+groups doing ordinary things, people who like them or stand up for them, and ordinary tweets without any group (all
+harmless); and, at a lower weight, attacks and threats in plain words, lest it learn that a group's name is always
+harmless, and that what its training data has little of is none. All of it comes from a seed. The terms and templates
+are none of those by which models are tested (``training_jobs.evaluation``).
 """
 
 from __future__ import annotations
