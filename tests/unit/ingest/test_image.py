@@ -16,8 +16,14 @@ MODULES = sorted(
 
 
 def loaded_by(*modules: str) -> set[str]:
-    """The top-level packages that a fresh interpreter has after importing modules."""
-    script = f"import sys, {', '.join(modules)}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    """The top-level packages that importing modules brings into a fresh interpreter.
+
+    What it has before is its own: some systems, Debian among them, give it a ``sitecustomize``.
+    """
+    script = (
+        f"import sys; before = {{*sys.modules}}; import {', '.join(modules)}; "
+        "print(*{name.split('.')[0] for name in sys.modules.keys() - before})"
+    )
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     return set(output.stdout.split())
 
