@@ -5,7 +5,8 @@ a tweet depends on the word alone. Training uses this to build its matrix from o
 to look a word's share of the scores up instead of hashing the same words again and again (:mod:`moderation.scorer`).
 
 Layout is the order in which a tweet's pieces stand, by what they look like (:mod:`moderation.style`): a mention first,
-then plain words, a link at the end. It makes a vector of its own beside that of the words.
+then plain words, a link at the end. Parts are the order in which the words stand that :mod:`moderation.lexicon` knows,
+by what they do: a group, then "not", then filth. Each makes a vector of its own beside that of the words.
 
 The hash is a polynomial in 64-bit arithmetic over UTF-8 bytes, finished by the mixer of SplitMix64 (Steele, Lea and
 Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). It is numpy over the whole batch, and
@@ -28,8 +29,9 @@ _WORD_SEED: Final = np.uint64(0x9E3779B97F4A7C15)
 _PAIR_SEED: Final = np.uint64(0xD1B54A32D192ED03)
 _START: Final = np.uint64(0x8CB92BA72F3D8DD7)
 _END: Final = np.uint64(0xA0761D6478BD642F)
-_LAYOUT_SEED: Final = np.uint64(0xE7037ED1A0B428DB)
-_LONGEST_LAYOUT: Final = 4
+LAYOUT_SEED: Final = np.uint64(0xE7037ED1A0B428DB)
+PARTS_SEED: Final = np.uint64(0x589965CC75374CC3)
+_LONGEST_RUN: Final = 4
 _BOUNDARY: Final = b" "
 _FEWEST_BITS: Final = 2
 _MAX_BITS: Final = 20
@@ -45,6 +47,7 @@ class FeatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         word_value: value of the feature "the word itself", beside 1 for each n-gram.
         pair_value: value of the feature "these two words follow each other".
         layout_value: length of the vector of layout features, beside 1 for that of the words; 0 for none.
+        parts_value: the same of the vector of parts.
         style: whether :mod:`moderation.style` and the kinds of words that :mod:`moderation.lexicon` lists stand beside
             the scores of the words.
     """
@@ -56,6 +59,7 @@ class FeatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     word_value: float = 2.0
     pair_value: float = 1.0
     layout_value: float = 0.0
+    parts_value: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse settings that no model was trained with.
@@ -141,15 +145,16 @@ def pair_features(
     return owners, _bucket((before ^ _PAIR_SEED) * _PRIME + after, settings)
 
 
-def layout_features(
-    tweets: NDArray[np.intp], codes: NDArray[np.intp], settings: FeatureSettings
+def run_features(
+    tweets: NDArray[np.intp], codes: NDArray[np.intp], settings: FeatureSettings, seed: np.uint64
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Runs of up to four pieces of a tweet by what they look like, start and end among them.
+    """Runs of up to four pieces of a tweet, start and end among them.
 
     Args:
         tweets: shape (pieces,); which tweet each piece stands in, in ascending order.
-        codes: shape (pieces,); of the pieces, from :func:`moderation.style.chunk_style`.
+        codes: shape (pieces,); what the pieces are, in numbers from nought.
         settings: of the model.
+        seed: keeps runs of one thing apart from those of another: :data:`LAYOUT_SEED` or :data:`PARTS_SEED`.
 
     Returns:
         Two arrays of shape (runs,): the tweet and the bucket of each, not in order; a run may come more than once.
@@ -167,9 +172,9 @@ def layout_features(
     ends = np.append(starts[1:] - 1, count - 1)[: len(starts)]
     line[starts] = 1
     owners[starts] = owners[ends] = holders
-    runs = np.full(count, _LAYOUT_SEED)
+    runs = np.full(count, seed)
     found, buckets = [], []
-    for size in range(1, _LONGEST_LAYOUT + 1):
+    for size in range(1, _LONGEST_RUN + 1):
         runs = runs[: max(0, count - size + 1)] * _PRIME + line[size - 1 :]
         inside = np.flatnonzero(owners[: len(runs)] == owners[size - 1 :])
         found.append(owners[inside])
@@ -177,9 +182,9 @@ def layout_features(
     return np.concatenate(found), np.concatenate(buckets)
 
 
-def layout_scales(owners: NDArray[np.intp], tweets: int, settings: FeatureSettings) -> NDArray[np.float64]:
-    """What each tweet's layout features are multiplied by, shape (tweets,), so that long tweets weigh no more."""
-    return settings.layout_value / np.sqrt(np.maximum(np.bincount(owners, minlength=tweets), 1))
+def run_scales(owners: NDArray[np.intp], tweets: int, value: float) -> NDArray[np.float64]:
+    """What each tweet's runs are multiplied by, shape (tweets,), so that they are about ``value`` long in all."""
+    return value / np.sqrt(np.maximum(np.bincount(owners, minlength=tweets), 1))
 
 
 def _word_hashes(letters: NDArray[np.uint64], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 KINDS: Final = 18
 """How many kinds of words there are."""
 
+GROUPS: Final = 5
+"""The first so many kinds name people of a group."""
+
 _ENDINGS: Final = (("s", ""), ("es", ""), ("d", ""), ("ed", ""), ("ing", ""), ("ing", "e"), ("ies", "y"))
 """What may be added to a word, and what it may have had instead."""
 
@@ -45,6 +48,19 @@ def kinds_of(words: Sequence[str]) -> NDArray[np.float32]:
         if kinds:
             found[place, kinds] = 1.0
     return found
+
+
+def parts_of(kinds: NDArray[np.float32]) -> NDArray[np.intp]:
+    """What part each word plays in a sentence, as far as the lexicon knows: all groups of people play the same.
+
+    Args:
+        kinds: shape (words, KINDS), from :func:`kinds_of`.
+
+    Returns:
+        Shape (words,): a number for each part, that of the first of a word's kinds; nought for a word of none.
+    """
+    first = np.where(kinds.any(axis=1), kinds.argmax(axis=1) + 1, 0)
+    return np.where((first > 0) & (first <= GROUPS), 1, first)
 
 
 @cache

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.lexicon import KINDS, kinds_of
+from moderation.lexicon import KINDS, kinds_of, parts_of
 from moderation.style import COLUMNS, MARKS, chunk_marks, chunk_style, layout_pieces, tweet_styles
 from moderation.text import Normaliser, is_letter
 
@@ -44,6 +44,8 @@ class Reading(msgspec.Struct, frozen=True):
         chunk_starts: shape (tweets + 1,); where each tweet's chunks begin among those of the batch.
         layout: shape (pieces,); how the tweets' pieces look, tweets one after the other, see ``style.chunk_style``.
         layout_tweets: shape (pieces,); which tweet each piece stands in.
+        parts: shape (parts,); what parts the words play that the lexicon knows, tweets one after the other.
+        part_tweets: shape (parts,); which tweet each of these words stands in.
     """
 
     words: Ids
@@ -56,6 +58,8 @@ class Reading(msgspec.Struct, frozen=True):
     chunk_starts: Ids
     layout: Ids
     layout_tweets: Ids
+    parts: Ids
+    part_tweets: Ids
 
     def kind_slopes(self, tweets: Ids) -> NDArray[np.float32]:
         """How much one word more of each kind adds to the styles of some of the tweets, shape (chosen, KINDS)."""
@@ -97,6 +101,7 @@ class Reader:
         self._fragments: Final = Column(np.bool_)
         self._letters: Final = Column(np.bool_)
         self._kinds: Final = Column(np.float32, (KINDS,))
+        self._parts: Final = Column(np.intp)
 
     @property
     def is_full(self) -> bool:
@@ -121,8 +126,22 @@ class Reader:
         starts = np.concatenate([[0], np.cumsum(lengths)])
         pieces = layout_pieces(codes, first, last)
         seen = pieces >= 0
-        kinds = self._kinds.values
-        return Reading(words, word_tweets, styles, kinds, first, last, chunks, starts, pieces[seen], tweets[seen])
+        parts = self._parts.values[words]
+        played = np.flatnonzero(parts)
+        return Reading(
+            words,
+            word_tweets,
+            styles,
+            self._kinds.values,
+            first,
+            last,
+            chunks,
+            starts,
+            pieces[seen],
+            tweets[seen],
+            parts[played],
+            word_tweets[played],
+        )
 
     def _kinds_in(self, words: Ids, lengths: Ids) -> NDArray[np.float32]:
         """How many words of each kind tweets hold, as logarithms: shape (tweets, KINDS)."""
@@ -163,7 +182,9 @@ class Reader:
             self._word_ids.update(zip(new, range(len(self.words), len(self.words) + len(new)), strict=True))
             self.words.extend(new)
             self._letters.extend(np.fromiter(map(is_letter, new), np.bool_, len(new)))
-            self._kinds.extend(kinds_of(new))
+            kinds = kinds_of(new)
+            self._kinds.extend(kinds)
+            self._parts.extend(parts_of(kinds))
             self._fragments.extend(np.fromiter(map(self._normaliser.is_fragment, new), np.bool_, len(new)))
         return np.fromiter(map(self._word_ids.__getitem__, words), np.intp, len(words))
 

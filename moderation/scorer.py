@@ -2,7 +2,7 @@
 
 No feature crosses a word's boundary but the pairs of neighbouring words, so what a word adds to the scores is
 worked out once and kept in a row of a table. A tweet's scores are then a sum of rows, divided by the length of its
-feature vector. Topics are scores of words alone, to which pairs and layout add nothing.
+feature vector. Topics are scores of words alone, to which pairs, layout and parts add nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.features import FeatureSettings, layout_features, layout_scales, pair_features, word_features
+from moderation.features import (
+    LAYOUT_SEED,
+    PARTS_SEED,
+    FeatureSettings,
+    pair_features,
+    run_features,
+    run_scales,
+    word_features,
+)
 from moderation.reading import Column, Reader, Reading, distinct_pairs
 from moderation.text import Normaliser
 from moderation.vocabulary import Vocabulary
@@ -130,8 +138,13 @@ class Scorer:
             self._add_pairs(total, reading)
         lengths = np.sqrt(total[:, -1])
         scores = total[:, :-1] / lengths[:, None] + self._intercept
-        if self._settings.layout_value:
-            scores[:, : self._columns] += self._layout_scores(reading, tweets)
+        layout, parts = self._settings.layout_value, self._settings.parts_value
+        if layout:
+            scores[:, : self._columns] += self._of_runs(
+                reading.layout_tweets, reading.layout, LAYOUT_SEED, layout, tweets
+            )
+        if parts:
+            scores[:, : self._columns] += self._of_runs(reading.part_tweets, reading.parts, PARTS_SEED, parts, tweets)
         return Scored(reading, scores, rows[:, :-1], lengths)
 
     def _add_pairs(self, total: NDArray[np.float64], reading: Reading) -> None:
@@ -140,13 +153,16 @@ class Scorer:
         _add(total[:, : self._columns], owners, self._weights.take(buckets, axis=0), self._settings.pair_value)
         total[:, -1] += self._settings.pair_value**2 * np.bincount(owners, minlength=len(total))
 
-    def _layout_scores(self, reading: Reading, tweets: int) -> NDArray[np.float64]:
-        owners, buckets = layout_features(reading.layout_tweets, reading.layout, self._settings)
+    def _of_runs(
+        self, holders: NDArray[np.intp], codes: NDArray[np.intp], seed: np.uint64, value: float, tweets: int
+    ) -> NDArray[np.float64]:
+        """What runs of layout or of parts add to the scores, shape (tweets, columns)."""
+        owners, buckets = run_features(holders, codes, self._settings, seed)
         order = np.argsort(owners, kind="stable")
         total = np.zeros((tweets, self._columns))
         if len(order):
             _add(total, owners[order], self._weights.take(buckets[order], axis=0))
-        return total * layout_scales(owners, tweets, self._settings)[:, None]
+        return total * run_scales(owners, tweets, value)[:, None]
 
 
 class WordImportance:

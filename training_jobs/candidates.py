@@ -60,6 +60,7 @@ Parameters = dict[str, str | int | float | bool]
 
 FOLDS: Final = 4
 LAYOUT_VALUE: Final = 0.3
+PARTS_VALUE: Final = 0.5
 _READ: Final = 0.2
 _SCORED: Final = 0.75
 """Shares of the work that are done once the tweets are read, and once there are scores of all of them."""
@@ -206,7 +207,9 @@ def fit(
         return Fitted(None, study)
     report("learning the vocabulary", 0.0)
     vocabulary = learn_vocabulary(texts, classes.tolist())
-    settings = FeatureSettings(style=recipe.network, layout_value=LAYOUT_VALUE if recipe.network else 0.0)
+    settings = FeatureSettings()
+    if recipe.network:
+        settings = FeatureSettings(style=True, layout_value=LAYOUT_VALUE, parts_value=PARTS_VALUE)
     vectoriser = Vectoriser(Normaliser(vocabulary), settings)
     report("reading the tweets", 0.05)
     training = _training(vectoriser, texts, labels, groups, seed if recipe.network else None)
@@ -388,7 +391,7 @@ def code_version() -> str:
     """Digest of the code that a model depends on, its first twelve hexadecimal digits."""
     digest = hashlib.sha256()
     for folder in (Path(__file__).parents[1] / "moderation", Path(__file__).parent / "fitting"):
-        for path in sorted(path for ending in ("py", "toml", "txt") for path in folder.glob(f"*.{ending}")):
+        for path in sorted(path for ending in ("py", "toml", "txt") for path in folder.rglob(f"*.{ending}")):
             digest.update(path.name.encode() + path.read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:12]

@@ -2,9 +2,11 @@
 
 A model that has only seen groups named in attacks takes the name for the attack. So it is also shown people of many
 groups doing ordinary things, people who like them or stand up for them, and ordinary tweets without any group (all
-harmless); and, at a lower weight, attacks and threats in plain words, lest it learn that a group's name is always
-harmless, and that what its training data has little of is none. All of it comes from a seed. The terms and templates
-are none of those by which models are tested (``training_jobs.evaluation``).
+harmless), and people who speak of abuse to condemn, deny or report it; and attacks and threats, lest it learn that a
+group's name is always harmless, and that what its training data has little of is none. Many of these sentences stand
+beside an ordinary one, as they do in tweets, so that neither length nor a word by the way decides what a tweet is. All
+of it comes from a seed. The terms and templates are none of those by which models are tested
+(``training_jobs.evaluation``).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Final, NamedTuple
 
 from moderation.labels import Label
 from training_jobs.fitting.disguises import disguise
-from training_jobs.fitting.phrases import OF_THE_GROUP, Kind, fill, grammar
+from training_jobs.fitting.phrases import OF_THE_GROUP, Kind, fill, grammar, prominence
 
 
 class MadeUp(NamedTuple):
@@ -51,6 +53,13 @@ _SMALL_LETTERS: Final = 0.4
 """The share of sentences that begin with a small letter and have no other capitals."""
 
 
+_IN_COMPANY: Final = 0.6
+"""The share of sentences that stand beside another. Attacks in unknown words are told from harmless sentences better
+than with .35, and with .35 much better than with none; .8 is no better."""
+
+_BETWEEN: Final = (". ", ". ", " ", ", ", " - ", "! ", "... ", "\n")
+
+
 def make_up(texts: Sequence[str], labels: Sequence[Label], seed: int) -> MadeUp:
     """Tweets to train on beside the real ones, in proportion to them.
 
@@ -64,12 +73,14 @@ def make_up(texts: Sequence[str], labels: Sequence[Label], seed: int) -> MadeUp:
     for place in sorted(chance.sample(range(len(texts)), int(DISGUISED_SHARE * len(texts)))):
         made.add(disguise(texts[place], chance), labels[place], DISGUISED_WEIGHT, place)
     scale = min(1.0, len(texts) / _FULL_SCALE)
+    names = prominence(texts)
     template_number = -1
     for kind in grammar().kinds:
         for template in kind.templates:
             for label, group in _labels(kind):
                 for _ in range(max(1, int(kind.times * scale))):
-                    made.add(_cased(fill(template, chance, group), chance), label, kind.weight, template_number)
+                    text = _in_company(_cased(fill(template, chance, group, names), chance), chance)
+                    made.add(text, label, kind.weight, template_number)
             template_number -= 1
     return made
 
@@ -79,6 +90,17 @@ def _labels(kind: Kind) -> Iterable[tuple[Label, Label | None]]:
     if kind.label == OF_THE_GROUP:
         return [(label, label) for label in grammar().groups]
     return [(Label(kind.label), None)]
+
+
+def _in_company(text: str, chance: random.Random) -> str:
+    """A sentence, beside another that is harmless and names no group if chance has it so."""
+    if chance.random() >= _IN_COMPANY:
+        return text
+    kinds = grammar().kinds
+    kind = chance.choices(kinds, [kind.company for kind in kinds])[0]
+    other = _cased(fill(chance.choice(kind.templates), chance), chance)
+    first, second = (text, other) if chance.random() < 0.5 else (other, text)  # noqa: PLR2004 - either is as likely
+    return first + (chance.choice(_BETWEEN) if first[-1].isalnum() else " ") + second
 
 
 def _cased(text: str, chance: random.Random) -> str:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from moderation.features import (
+    LAYOUT_SEED,
+    PARTS_SEED,
     FeatureSettings,
     WordFeatures,
-    layout_features,
-    layout_scales,
     pair_features,
+    run_features,
+    run_scales,
     word_features,
 )
 from moderation.reading import Reader, Reading, distinct_pairs
@@ -26,8 +28,8 @@ class Matrix(NamedTuple):
     """Tweets as features.
 
     Attributes:
-        features: shape (tweets, buckets), float32; rows of length one, and that of the layout beside it.
-        words: the part of the features that is words and their character n-grams, without pairs and layout.
+        features: shape (tweets, buckets), float32; rows of length one, and those of layout and parts beside it.
+        words: the part of the features that is words and their character n-grams, without pairs, layout and parts.
         styles: shape (tweets, style columns), float32.
     """
 
@@ -67,8 +69,11 @@ class Vectoriser:
         scales = sparse.diags_array(1.0 / np.sqrt(squares))
         words = scales @ (held @ _by_word(features, importance, buckets))
         rows = words + scales @ pairs
-        if self._settings.layout_value:
-            rows = rows + self._layout(reading, len(texts))
+        layout, parts = self._settings.layout_value, self._settings.parts_value
+        if layout:
+            rows = rows + self._runs(reading.layout_tweets, reading.layout, LAYOUT_SEED, layout, len(texts))
+        if parts:
+            rows = rows + self._runs(reading.part_tweets, reading.parts, PARTS_SEED, parts, len(texts))
         return Matrix(
             sparse.csr_matrix(rows, dtype=np.float32), sparse.csr_matrix(words, dtype=np.float32), reading.styles
         )
@@ -79,9 +84,11 @@ class Vectoriser:
         owners, buckets = distinct_pairs(owners, buckets, width)
         return self._settings.pair_value * _indicator(owners, buckets, (tweets, width))
 
-    def _layout(self, reading: Reading, tweets: int) -> sparse.csr_matrix:
-        owners, buckets = layout_features(reading.layout_tweets, reading.layout, self._settings)
-        values = layout_scales(owners, tweets, self._settings)[owners]
+    def _runs(
+        self, holders: NDArray[np.intp], codes: NDArray[np.intp], seed: np.uint64, value: float, tweets: int
+    ) -> sparse.csr_matrix:
+        owners, buckets = run_features(holders, codes, self._settings, seed)
+        values = run_scales(owners, tweets, value)[owners]
         return sparse.csr_matrix((values, (owners, buckets)), shape=(tweets, 1 << self._settings.bits))
 
 

@@ -1,11 +1,12 @@
-"""Sentences from the grammar in ``phrases.toml``: its kinds, and how a template is filled."""
+"""Sentences from the grammar in the folder ``grammar``: its kinds, and how a template is filled."""
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
@@ -45,6 +46,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         weight: how much one counts beside a real tweet's 1.
         times: how many are made of each template; of each group, if the label is that of the group.
         templates: with slots.
+        company: how often its sentences stand beside one of any kind, in proportion to the others'; nought for never.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight: float
     times: int
     templates: Words
+    company: int = 0
 
 
 class Grammar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,7 +63,7 @@ class Grammar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         words: what a slot may be filled with.
         groups: by label.
-        kinds: in the order of the file.
+        kinds: in the order of the files' names and in each of the file.
     """
 
     words: Mapping[str, Words]
@@ -70,18 +73,41 @@ class Grammar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def grammar() -> Grammar:
-    """The grammar, read once."""
-    read = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    return msgspec.convert(read, Grammar, strict=False)
+    """The grammar, read once: ``words.toml`` holds words and groups, every other file kinds."""
+    files = sorted(Path(__file__).with_name("grammar").glob("*.toml"))
+    read = {file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in files}
+    whole = {**read.pop("words"), "kinds": [kind for kinds in read.values() for kind in kinds["kinds"]]}
+    return msgspec.convert(whole, Grammar, strict=False)
 
 
-def fill(template: str, chance: random.Random, label: Label | None = None) -> str:
+def prominence(texts: Sequence[str]) -> dict[str, float]:
+    """How much likelier than an unknown group each is to be named in a made-up sentence.
+
+    Tweets that attack a group teach a model that its name is harm, the more of them the more firmly; so what the name
+    stands for otherwise must be shown more often, too. The square root keeps room for those whom the tweets do not
+    name at all.
+
+    Args:
+        texts: raw tweets.
+
+    Returns:
+        The square root of one more than how often each name of a group stands in the tweets between spaces.
+    """
+    together = f" {' '.join(texts).lower()} "
+    names = (name for group in grammar().groups.values() for name in (*group.members, *group.plurals))
+    return {name: math.sqrt(1 + together.count(f" {name.lower()} ")) for name in names}
+
+
+def fill(
+    template: str, chance: random.Random, label: Label | None = None, names: Mapping[str, float] | None = None
+) -> str:
     """A sentence.
 
     Args:
         template: with slots.
         chance: what chooses the words.
         label: that of the groups which are named; each is of any if None.
+        names: how likely each name of a group is, from :func:`prominence`; all the same if None.
 
     Raises:
         KeyError: there are no words for a slot.
@@ -92,6 +118,7 @@ def fill(template: str, chance: random.Random, label: Label | None = None) -> st
         if name not in (_MEMBER, _MEMBERS):
             return chance.choice(grammar().words[name])
         group = grammar().groups[label or chance.choice(list(grammar().groups))]
-        return chance.choice(group.members if name == _MEMBER else group.plurals)
+        among = group.members if name == _MEMBER else group.plurals
+        return chance.choices(among, [names[one] for one in among] if names else None)[0]
 
     return _SLOT.sub(word, template)

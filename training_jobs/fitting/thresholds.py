@@ -17,15 +17,23 @@ FLAGGED_HARMLESS: Final = 0.02
 REFERRED_HARMLESS: Final = 0.15
 """Share of all harmless tweets that may be referred: most of a stream is harmless, so this is what a team must read."""
 
+SUREST: Final = 0.8
+"""Nothing is flagged that is not four times likelier to be harmful than harmless, however rare alarms of its class are
+in the training data: it has few harmless tweets that name a people or an age, and a stream has many."""
+
+EVEN: Final = 0.5
+"""Where a tweet is as likely to be harmful as harmless."""
+
 LOWEST: Final = 0.2
 HIGHEST: Final = 0.98
 _STEP: Final = 0.01
 
 _RULE: Final = (
     f"Chosen on out-of-fold probabilities of harm. Flag, per likeliest harmful class: the least threshold at which at "
-    f"most {FLAGGED_HARMLESS:.0%} of all harmless tweets are flagged as that class, and at least one half. Refer: the "
-    f"least threshold at which at most {REFERRED_HARMLESS:.0%} of all harmless tweets are referred, or the class's "
-    f"flag threshold if that is lower. Both within [{LOWEST}, {HIGHEST}]; the latter in steps of {_STEP}."
+    f"most {FLAGGED_HARMLESS:.0%} of all harmless tweets are flagged as that class, and at least {SUREST}. Refer: the "
+    f"least threshold at which at most {REFERRED_HARMLESS:.0%} of all harmless tweets are referred, and no higher "
+    f"than {EVEN} for a class as which at most {FLAGGED_HARMLESS:.0%} of them reach {EVEN}. Both within "
+    f"[{LOWEST}, {HIGHEST}]; the latter in steps of {_STEP}."
 )
 
 _HARMLESS_COLUMN = LABELS.index(HARMLESS)
@@ -57,13 +65,14 @@ def choose_thresholds(probabilities: NDArray[np.float64], classes: NDArray[np.in
     likeliest = _HARMFUL_COLUMNS[np.argmax(probabilities[:, _HARMFUL_COLUMNS], axis=1)]
     harmless = classes == _HARMLESS_COLUMN
     allowed = int(FLAGGED_HARMLESS * harmless.sum())
-    flag = {}
+    flag, most = {}, {}
     for label, column in zip(HARMFUL, _HARMFUL_COLUMNS.tolist(), strict=True):
         alarms = np.sort(harm[harmless & (likeliest == column)])[::-1]
-        least = alarms[allowed] + 1e-6 if len(alarms) > allowed else 0.5
-        flag[label] = round(float(np.clip(least, 0.5, HIGHEST)), 4)
+        least = float(alarms[allowed]) + 1e-6 if len(alarms) > allowed else 0.0
+        flag[label] = round(float(np.clip(least, SUREST, HIGHEST)), 4)
+        most[label] = EVEN if least <= EVEN else flag[label]
     for lowest in np.arange(LOWEST, HIGHEST + _STEP, _STEP):
-        refer = {label: round(float(min(lowest, of_class)), 4) for label, of_class in flag.items()}
+        refer = {label: round(float(min(lowest, of_class)), 4) for label, of_class in most.items()}
         thresholds = Thresholds(flag=flag, refer=refer)
         shares = _shares(probabilities, harmless, thresholds)
         if shares["harmless_refer"] <= REFERRED_HARMLESS:

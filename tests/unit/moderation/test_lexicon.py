@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from moderation import lexicon
-from moderation.lexicon import KINDS, kinds_of, names
+from moderation.lexicon import GROUPS, KINDS, kinds_of, names, parts_of
 from moderation.model import NORMALISER_VERSION
 from moderation.reading import STYLE_COLUMNS, Reader
 from moderation.text import Normaliser
@@ -71,6 +71,20 @@ def test_the_list_belongs_to_the_version_of_the_normaliser() -> None:
     """Who changes the list changes what every model sees: both belong together, so both stand here."""
     listed = Path(lexicon.__file__).with_name("lexicon.txt").read_bytes()
     assert (NORMALISER_VERSION, hashlib.sha256(listed).hexdigest()[:12]) == (5, "2db29c66278f")
+
+
+def test_all_groups_play_one_part_and_unknown_words_none() -> None:
+    assert names()[:GROUPS] == ["religion", "ethnicity", "gender", "age", "condition"]
+    parts = parts_of(kinds_of(["muslims", "women", "dyslexics", "soup", "not", "vermin", "cockroaches"]))
+    group, filth = 1, names().index("filth") + 1
+    assert parts.tolist() == [group, group, group, 0, names().index("not") + 1, filth, filth]
+
+
+def test_a_reading_tells_the_parts_of_each_tweet_in_order() -> None:
+    reading = Reader(Normaliser(EMPTY)).read(["soup", "these Muslims are not vermin"])
+    known = [names()[part - 1] for part in reading.parts.tolist()]
+    assert reading.part_tweets.tolist() == [1] * len(known)
+    assert known == ["them", "religion", "not", "filth"]
 
 
 def test_a_tweet_counts_the_words_of_each_kind() -> None:

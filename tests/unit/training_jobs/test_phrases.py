@@ -8,7 +8,7 @@ import pytest
 
 from moderation.labels import HARMFUL, Label
 from training_jobs.fitting.augmentation import make_up
-from training_jobs.fitting.phrases import OF_THE_GROUP, Kind, fill, grammar
+from training_jobs.fitting.phrases import OF_THE_GROUP, Kind, fill, grammar, prominence
 
 _KINDS = [pytest.param(kind, id=kind.name) for kind in grammar().kinds]
 
@@ -45,6 +45,34 @@ def test_no_word_is_without_use() -> None:
 def test_a_slot_without_words_is_refused() -> None:
     with pytest.raises(KeyError, match="nonsense"):
         fill("{nonsense}", random.Random(1))
+
+
+def test_what_keeps_others_company_is_harmless_and_names_no_group() -> None:
+    company = [kind for kind in grammar().kinds if kind.company]
+    assert len(company) > 1
+    assert {kind.label for kind in company} == {Label.NOT_CYBERBULLYING}
+    assert not any("{member" in template for kind in company for template in kind.templates)
+
+
+def test_sentences_stand_alone_and_beside_others() -> None:
+    made = make_up(["a tweet"] * 25_000, [Label.NOT_CYBERBULLYING] * 25_000, 1)
+    (kind,) = (kind for kind in grammar().kinds if kind.name == "threats to somebody")
+    whole = next(template for template in kind.templates if "{" not in template)
+    texts = [text.lower() for text in made.texts if whole.lower() in text.lower()]
+    assert any(text == whole.lower() for text in texts)
+    assert any(text.startswith(whole.lower()) and len(text) > len(whole) for text in texts)
+    assert any(text.endswith(whole.lower()) and len(text) > len(whole) for text in texts)
+
+
+def test_a_group_that_tweets_name_often_is_named_more_often() -> None:
+    tweets = ["they say that muslims did it"] * 399 + ["we met Anglicans there"] * 3
+    names = prominence(tweets)
+    assert names["Muslims"] == pytest.approx(20)
+    assert names["Anglicans"] == pytest.approx(2)
+    assert names["Lutherans"] == 1
+    chance = random.Random(3)
+    filled = [fill("{members}", chance, Label.RELIGION, names) for _ in range(2_000)]
+    assert filled.count("Muslims") > 5 * filled.count("Anglicans") > 5 * filled.count("Lutherans") > 0
 
 
 def test_sentences_are_fewer_beside_few_tweets_but_of_every_template() -> None:

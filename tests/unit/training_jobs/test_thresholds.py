@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from moderation.labels import HARMFUL, HARMLESS, LABELS
 from moderation.policy import decide
-from training_jobs.fitting.thresholds import FLAGGED_HARMLESS, REFERRED_HARMLESS, choose_thresholds
+from training_jobs.fitting.thresholds import EVEN, FLAGGED_HARMLESS, REFERRED_HARMLESS, SUREST, choose_thresholds
 
 _HARMLESS_COLUMN = LABELS.index(HARMLESS)
 
@@ -28,6 +28,18 @@ def test_no_more_harmless_tweets_are_flagged_or_referred_than_allowed() -> None:
     assert (decisions == 2).mean() <= FLAGGED_HARMLESS * len(HARMFUL)
     # As many as allowed are referred, or attacks would pass for nothing.
     assert REFERRED_HARMLESS - 0.02 < (decisions == 1).mean() <= REFERRED_HARMLESS
+
+
+def test_nothing_is_flagged_in_doubt_however_rare_its_alarms() -> None:
+    probabilities, classes = _scored()
+    rare = LABELS.index(HARMFUL[0])
+    harmless = np.flatnonzero(classes == _HARMLESS_COLUMN)
+    probabilities[harmless, rare] = 0  # no harmless tweet is ever taken for that class
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    thresholds = choose_thresholds(probabilities, classes).thresholds
+    assert thresholds.flag[HARMFUL[0]] == SUREST
+    assert thresholds.refer[HARMFUL[0]] == EVEN  # but a person sees what is likelier to be harmful than not
+    assert all(thresholds.flag[label] >= SUREST for label in HARMFUL)
 
 
 def test_the_rule_says_what_came_of_it() -> None:
