@@ -16,7 +16,7 @@ gives the same buckets on every platform and in every version of Python.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
@@ -29,12 +29,14 @@ _WORD_SEED: Final = np.uint64(0x9E3779B97F4A7C15)
 _PAIR_SEED: Final = np.uint64(0xD1B54A32D192ED03)
 _START: Final = np.uint64(0x8CB92BA72F3D8DD7)
 _END: Final = np.uint64(0xA0761D6478BD642F)
-LAYOUT_SEED: Final = np.uint64(0xE7037ED1A0B428DB)
-PARTS_SEED: Final = np.uint64(0x589965CC75374CC3)
-_LONGEST_RUN: Final = 4
+_RUN_SEEDS: Final = {"layout": np.uint64(0xE7037ED1A0B428DB), "parts": np.uint64(0x589965CC75374CC3)}
+_LONGEST_RUNS: Final = {"layout": 4, "parts": 3}
+"""Parts are few: longer runs of them would be sentences known by heart."""
 _BOUNDARY: Final = b" "
 _FEWEST_BITS: Final = 2
 _MAX_BITS: Final = 20
+
+Runs = Literal["layout", "parts"]
 
 
 class FeatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,15 +148,15 @@ def pair_features(
 
 
 def run_features(
-    tweets: NDArray[np.intp], codes: NDArray[np.intp], settings: FeatureSettings, seed: np.uint64
+    tweets: NDArray[np.intp], codes: NDArray[np.intp], settings: FeatureSettings, of: Runs
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Runs of up to four pieces of a tweet, start and end among them.
+    """Runs of up to four pieces of a tweet, or three parts, start and end among them.
 
     Args:
         tweets: shape (pieces,); which tweet each piece stands in, in ascending order.
         codes: shape (pieces,); what the pieces are, in numbers from nought.
         settings: of the model.
-        seed: keeps runs of one thing apart from those of another: :data:`LAYOUT_SEED` or :data:`PARTS_SEED`.
+        of: what; runs of one thing are other features than those of another.
 
     Returns:
         Two arrays of shape (runs,): the tweet and the bucket of each, not in order; a run may come more than once.
@@ -172,9 +174,9 @@ def run_features(
     ends = np.append(starts[1:] - 1, count - 1)[: len(starts)]
     line[starts] = 1
     owners[starts] = owners[ends] = holders
-    runs = np.full(count, seed)
+    runs = np.full(count, _RUN_SEEDS[of])
     found, buckets = [], []
-    for size in range(1, _LONGEST_RUN + 1):
+    for size in range(1, _LONGEST_RUNS[of] + 1):
         runs = runs[: max(0, count - size + 1)] * _PRIME + line[size - 1 :]
         inside = np.flatnonzero(owners[: len(runs)] == owners[size - 1 :])
         found.append(owners[inside])

@@ -236,7 +236,8 @@ class Model:
     ) -> list[list[Reason]]:
         """The pieces of raw tweets that spoke most for a class.
 
-        A piece's weight is what it added to the log odds of the class against the mean of the others, to first order.
+        A piece's weight is what it added to the log odds of the class against the mean of the others, to first order
+        and as if no input of the hidden layer were cut for lying far out. Pairs, layout and parts are nobody's alone.
 
         Args:
             examined: a batch.

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.features import (
-    LAYOUT_SEED,
-    PARTS_SEED,
     FeatureSettings,
+    Runs,
     pair_features,
     run_features,
     run_scales,
@@ -140,11 +139,9 @@ class Scorer:
         scores = total[:, :-1] / lengths[:, None] + self._intercept
         layout, parts = self._settings.layout_value, self._settings.parts_value
         if layout:
-            scores[:, : self._columns] += self._of_runs(
-                reading.layout_tweets, reading.layout, LAYOUT_SEED, layout, tweets
-            )
+            scores[:, : self._columns] += self._of_runs(reading.layout_tweets, reading.layout, "layout", layout, tweets)
         if parts:
-            scores[:, : self._columns] += self._of_runs(reading.part_tweets, reading.parts, PARTS_SEED, parts, tweets)
+            scores[:, : self._columns] += self._of_runs(reading.part_tweets, reading.parts, "parts", parts, tweets)
         return Scored(reading, scores, rows[:, :-1], lengths)
 
     def _add_pairs(self, total: NDArray[np.float64], reading: Reading) -> None:
@@ -154,10 +151,10 @@ class Scorer:
         total[:, -1] += self._settings.pair_value**2 * np.bincount(owners, minlength=len(total))
 
     def _of_runs(
-        self, holders: NDArray[np.intp], codes: NDArray[np.intp], seed: np.uint64, value: float, tweets: int
+        self, holders: NDArray[np.intp], codes: NDArray[np.intp], of: Runs, value: float, tweets: int
     ) -> NDArray[np.float64]:
         """What runs of layout or of parts add to the scores, shape (tweets, columns)."""
-        owners, buckets = run_features(holders, codes, self._settings, seed)
+        owners, buckets = run_features(holders, codes, self._settings, of)
         order = np.argsort(owners, kind="stable")
         total = np.zeros((tweets, self._columns))
         if len(order):

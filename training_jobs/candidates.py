@@ -60,7 +60,7 @@ Parameters = dict[str, str | int | float | bool]
 
 FOLDS: Final = 4
 LAYOUT_VALUE: Final = 0.3
-PARTS_VALUE: Final = 0.5
+PARTS_VALUE: Final = 0.4
 _READ: Final = 0.2
 _SCORED: Final = 0.75
 """Shares of the work that are done once the tweets are read, and once there are scores of all of them."""

@@ -13,10 +13,11 @@ _TEXT = "the wife in the kitchen, kill that stupid girls joke"
 _STEP = 1e-6
 
 
-def _log_odds(model: Model, inputs: NDArray[np.float64], label: Label) -> float:
-    """Of a class against the mean of the others."""
-    arrays = model.arrays
-    logits = Hidden.of(arrays)(inputs[None])[0] @ arrays["calibration_weights"] + arrays["calibration_intercept"]
+def _log_odds(model: Model, inputs: NDArray[np.float64], active: NDArray[np.bool_], label: Label) -> float:
+    """Of a class against the mean of the others, as if no input were cut for lying far out, by the active units."""
+    arrays, hidden = model.arrays, Hidden.of(model.arrays)
+    units = (((inputs - hidden.centre) / hidden.scale) @ hidden.weights + hidden.intercept) * active
+    logits = units @ arrays["calibration_weights"] + arrays["calibration_intercept"]
     chosen = LABELS.index(label)
     return float(logits[chosen] - np.delete(logits, chosen).mean())
 
@@ -32,7 +33,9 @@ def _slope(model: Model, word: str, label: Label, *, with_kinds: bool) -> float:
         counts = np.expm1(styles[-KINDS:])
         more[-KINDS:] = (np.log1p(counts + _STEP * kinds_of([word])[0]) - styles[-KINDS:]) / _STEP
     inputs = np.concatenate([scored.scores[0], styles])
-    return (_log_odds(model, inputs + _STEP * more, label) - _log_odds(model, inputs, label)) / _STEP
+    active = examined.active[0]
+    more_odds, odds = (_log_odds(model, each, active, label) for each in (inputs + _STEP * more, inputs))
+    return (more_odds - odds) / _STEP
 
 
 def test_weights_are_the_slopes_of_the_log_odds(model: Model) -> None:

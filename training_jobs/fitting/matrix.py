@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from moderation.features import (
-    LAYOUT_SEED,
-    PARTS_SEED,
     FeatureSettings,
+    Runs,
     WordFeatures,
     pair_features,
     run_features,
@@ -71,9 +70,9 @@ class Vectoriser:
         rows = words + scales @ pairs
         layout, parts = self._settings.layout_value, self._settings.parts_value
         if layout:
-            rows = rows + self._runs(reading.layout_tweets, reading.layout, LAYOUT_SEED, layout, len(texts))
+            rows = rows + self._runs(reading.layout_tweets, reading.layout, "layout", layout, len(texts))
         if parts:
-            rows = rows + self._runs(reading.part_tweets, reading.parts, PARTS_SEED, parts, len(texts))
+            rows = rows + self._runs(reading.part_tweets, reading.parts, "parts", parts, len(texts))
         return Matrix(
             sparse.csr_matrix(rows, dtype=np.float32), sparse.csr_matrix(words, dtype=np.float32), reading.styles
         )
@@ -85,9 +84,9 @@ class Vectoriser:
         return self._settings.pair_value * _indicator(owners, buckets, (tweets, width))
 
     def _runs(
-        self, holders: NDArray[np.intp], codes: NDArray[np.intp], seed: np.uint64, value: float, tweets: int
+        self, holders: NDArray[np.intp], codes: NDArray[np.intp], of: Runs, value: float, tweets: int
     ) -> sparse.csr_matrix:
-        owners, buckets = run_features(holders, codes, self._settings, seed)
+        owners, buckets = run_features(holders, codes, self._settings, of)
         values = run_scales(owners, tweets, value)[owners]
         return sparse.csr_matrix((values, (owners, buckets)), shape=(tweets, 1 << self._settings.bits))
 
