@@ -119,7 +119,7 @@ HARMLESS_KINDS: Final[dict[str, tuple[str, ...]]] = {
         "{plural} were among the visitors of the science fair",
         "Lunch with three {plural} and a lot of laughter",
     ),
-    "questions and opinions": (
+    "opinions": (
         "Which shampoo brands actually think about {plural} when they design stuff? Asking seriously",
         "The {adjective} contestant's lasagne was insane, give them the trophy and end the series",
         "im wheezing, the {plural} at the next table just roasted their waiter and he roasted them back",
@@ -220,7 +220,7 @@ ATTACK_KINDS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Templates of attacks, by what they do. The last kind is the hardest: nothing in it is a bad word."""
 
-_NEUTRAL_KINDS: Final = ("everyday life", "about oneself", "in company", "questions and opinions", "liking")
+_NEUTRAL_KINDS: Final = ("everyday life", "about oneself", "in company", "opinions", "liking")
 _PLAIN_KINDS: Final = ("insult", "threat", "exclusion")
 
 
