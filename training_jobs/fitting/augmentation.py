@@ -49,6 +49,9 @@ DISGUISED_WEIGHT: Final = 0.4
 _FULL_SCALE: Final = 20_000
 """Beside fewer real tweets than this, fewer sentences are made, in proportion."""
 
+_LEAST_SCALE: Final = 0.1
+"""But a tenth at least: a few hundred tweets alone teach next to nothing about groups."""
+
 _SMALL_LETTERS: Final = 0.4
 """The share of sentences that begin with a small letter and have no other capitals."""
 
@@ -72,17 +75,23 @@ def make_up(texts: Sequence[str], labels: Sequence[Label], seed: int) -> MadeUp:
     made = MadeUp([], [], [], [])
     for place in sorted(chance.sample(range(len(texts)), int(DISGUISED_SHARE * len(texts)))):
         made.add(disguise(texts[place], chance), labels[place], DISGUISED_WEIGHT, place)
-    scale = min(1.0, len(texts) / _FULL_SCALE)
+    scale = min(1.0, max(_LEAST_SCALE, len(texts) / _FULL_SCALE))
     names = prominence(texts)
     template_number = -1
     for kind in grammar().kinds:
         for template in kind.templates:
             for label, group in _labels(kind):
-                for _ in range(max(1, int(kind.times * scale))):
+                for _ in range(_times(kind, scale, chance)):
                     text = _in_company(_cased(fill(template, chance, group, names), chance), chance)
                     made.add(text, label, kind.weight, template_number)
             template_number -= 1
     return made
+
+
+def _times(kind: Kind, scale: float, chance: random.Random) -> int:
+    """How many sentences to make of a template, as many on average as the scale says."""
+    whole, part = divmod(kind.times * scale, 1)
+    return int(whole) + (part > 0 and chance.random() < part)
 
 
 def _labels(kind: Kind) -> Iterable[tuple[Label, Label | None]]:
