@@ -17,7 +17,8 @@ def _log_odds(model: Model, inputs: NDArray[np.float64], active: NDArray[np.bool
     """Of a class against the mean of the others, as if no input were cut for lying far out, by the active units."""
     arrays, hidden = model.arrays, Hidden.of(model.arrays)
     units = (((inputs - hidden.centre) / hidden.scale) @ hidden.weights + hidden.intercept) * active
-    logits = units @ arrays["calibration_weights"] + arrays["calibration_intercept"]
+    weights, intercept = (np.asarray(arrays[f"calibration_{name}"], np.float64) for name in ("weights", "intercept"))
+    logits = units @ weights + intercept
     chosen = LABELS.index(label)
     return float(logits[chosen] - np.delete(logits, chosen).mean())
 
