@@ -83,8 +83,8 @@ def test_no_disguise_makes_it_blind(findings: Findings) -> None:
 
 
 def test_groups_are_neither_suspects_nor_fair_game(findings: Findings) -> None:
-    assert findings.neutral.flagged < 0.25
-    assert findings.plain_attacks.caught > 0.7
+    assert findings.neutral.flagged < 0.15
+    assert findings.plain_attacks.caught > 0.65  # .8 of those whose words are plainest
     subtle = next(kind for kind in findings.kinds if kind.name == "without a bad word")
     assert subtle.shares.caught > findings.neutral.flagged  # a name alone must count for less than an attack
 
