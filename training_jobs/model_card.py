@@ -28,7 +28,7 @@ _LIMITS: Final = """## Limits
 - A fifth of the public data's `other` and `not` rows carry the opposite label somewhere else, so about .90 is the
   ceiling in six classes.
 - The six classes cut some grounds apart and leave others out.
-- Sentences that name a group neutrally are flagged more often than others; watch them."""
+- Sentences that name a group may be taken for attacks on it, and attacks without a bad word pass; watch both."""
 
 
 def model_card(

@@ -84,9 +84,10 @@ def test_no_disguise_makes_it_blind(findings: Findings) -> None:
 
 def test_groups_are_neither_suspects_nor_fair_game(findings: Findings) -> None:
     assert findings.neutral.flagged < 0.15
-    assert findings.plain_attacks.caught > 0.65  # .8 of those whose words are plainest
-    subtle = next(kind for kind in findings.kinds if kind.name == "without a bad word")
-    assert subtle.shares.caught > findings.neutral.flagged  # a name alone must count for less than an attack
+    caught = {kind.name: kind.shares.caught for kind in findings.kinds if kind.attack}
+    assert caught["insult"] > 0.8
+    assert findings.plain_attacks.caught > 0.65
+    assert caught["without a bad word"] > findings.neutral.flagged  # a name alone must count for less than an attack
 
 
 def test_every_group_is_asked_about_with_every_kind_of_sentence(findings: Findings) -> None:

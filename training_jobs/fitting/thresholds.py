@@ -31,8 +31,9 @@ _STEP: Final = 0.01
 _RULE: Final = (
     f"Chosen on out-of-fold probabilities of harm. Flag, per likeliest harmful class: the least threshold at which at "
     f"most {FLAGGED_HARMLESS:.0%} of all harmless tweets are flagged as that class, and at least {SUREST}. Refer: the "
-    f"least threshold at which at most {REFERRED_HARMLESS:.0%} of all harmless tweets are referred, and no higher "
-    f"than {EVEN} for a class as which at most {FLAGGED_HARMLESS:.0%} of them reach {EVEN}. Both within "
+    f"least threshold at which at most {REFERRED_HARMLESS:.0%} of all harmless tweets are referred, but no higher "
+    f"than the class's flag threshold, or than {EVEN} if at most {FLAGGED_HARMLESS:.0%} of them reach {EVEN} as that "
+    f"class. Both within "
     f"[{LOWEST}, {HIGHEST}]; the latter in steps of {_STEP}."
 )
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from moderation.errors import BadArtefactError
 from moderation.features import (
     FeatureSettings,
+    Runs,
     pair_features,
     run_features,
     run_scales,
@@ -71,17 +72,18 @@ def test_no_pairs_and_no_runs_without_words() -> None:
     assert run_scales(nothing, 2, 0.3).tolist() == [0.3] * 2
 
 
+@pytest.mark.parametrize(("of", "longest"), [("layout", 4), ("parts", 3)])
 @settings(deadline=None)
-@given(st.lists(st.lists(st.integers(0, 239), max_size=7), min_size=1, max_size=5))
-def test_runs_are_hashed_alike_alone_and_among_others(tweets: list[list[int]]) -> None:
+@given(tweets=st.lists(st.lists(st.integers(0, 239), max_size=7), min_size=1, max_size=5))
+def test_runs_are_hashed_alike_alone_and_among_others(of: Runs, longest: int, tweets: list[list[int]]) -> None:
     owners = np.repeat(np.arange(len(tweets)), [len(codes) for codes in tweets])
     codes = np.array([code for codes in tweets for code in codes], np.intp)
-    found, buckets = run_features(owners, codes, _SETTINGS, "layout")
+    found, buckets = run_features(owners, codes, _SETTINGS, of)
     for tweet, alone in enumerate(tweets):
-        _, expected = run_features(np.zeros(len(alone), np.intp), np.array(alone, np.intp), _SETTINGS, "layout")
+        _, expected = run_features(np.zeros(len(alone), np.intp), np.array(alone, np.intp), _SETTINGS, of)
         assert buckets[found == tweet].tolist() == expected.tolist()
         line = len(alone) + 2 if alone else 0  # start, pieces, end
-        assert len(expected) == sum(max(0, line - size + 1) for size in range(1, 5))
+        assert len(expected) == sum(max(0, line - size + 1) for size in range(1, longest + 1))
 
 
 def test_runs_of_layout_and_of_parts_are_different_features() -> None:
