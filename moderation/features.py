@@ -79,7 +79,8 @@ class WordFeatures(msgspec.Struct, frozen=True):
     Attributes:
         buckets: shape (features,), int64; which bucket each feature falls into.
         values: shape (features,), float32; before any weighting of the word.
-        starts: shape (words + 1,), int64; features ``starts[i]`` to ``starts[i + 1]`` belong to word ``i``.
+        starts: shape (words + 1,), int64; features ``starts[i]`` to ``starts[i + 1]`` belong to word ``i``, the first
+            of which is the word itself.
         hashes: shape (words,), uint64; what :func:`pair_features` takes.
     """
 
@@ -102,24 +103,27 @@ def word_features(words: Sequence[str], settings: FeatureSettings) -> WordFeatur
     ends = np.cumsum(lengths)
     room = np.repeat(ends, lengths) - np.arange(len(letters))  # bytes from here to the end of the word
 
-    owners = [np.arange(len(words))]
+    # A row for each letter: the word itself where it begins, then the n-grams that begin there.
+    keys = np.empty((len(letters), settings.longest - settings.shortest + 2), np.uint64)
+    kept = np.zeros(keys.shape, np.bool_)
     hashes = _word_hashes(letters, ends - lengths, ends)
-    buckets = [_bucket(hashes, settings)]
-    values = [np.full(len(words), settings.word_value, np.float32)]
-    owner_of_letter = np.repeat(np.arange(len(words)), lengths)
+    keys[ends - lengths, 0] = hashes
+    kept[ends - lengths, 0] = True
     rolling = np.zeros(len(letters), np.uint64)
     for size in range(1, settings.longest + 1):
         rolling = rolling[: len(letters) - size + 1] * _PRIME + letters[size - 1 :]
         if size >= settings.shortest:
-            inside = np.flatnonzero(room[: len(rolling)] >= size)
-            buckets.append(_bucket(rolling[inside] + np.uint64(size), settings) + (1 << (settings.bits - 1)))
-            owners.append(owner_of_letter[inside])
-            values.append(np.ones(len(inside), np.float32))
-    owner = np.concatenate(owners)
-    order = np.argsort(owner, kind="stable")
-    starts = np.zeros(len(words) + 1, np.int64)
-    np.cumsum(np.bincount(owner, minlength=len(words)), out=starts[1:])
-    return WordFeatures(np.concatenate(buckets)[order], np.concatenate(values)[order], starts, hashes)
+            column = size - settings.shortest + 1
+            keys[: len(rolling), column] = rolling + np.uint64(size)
+            kept[: len(rolling), column] = room[: len(rolling)] >= size
+    buckets = _bucket(keys[kept], settings)
+    values = np.ones(len(buckets), np.float32)
+    before = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])  # features of letters that come before this one
+    starts = before[np.concatenate([[0], ends])]
+    buckets += 1 << (settings.bits - 1)
+    buckets[starts[:-1]] -= 1 << (settings.bits - 1)
+    values[starts[:-1]] = settings.word_value
+    return WordFeatures(buckets, values, starts, hashes)
 
 
 def pair_features(
@@ -159,7 +163,8 @@ def run_features(
         of: what; runs of one thing are other features than those of another.
 
     Returns:
-        Two arrays of shape (runs,): the tweet and the bucket of each, not in order; a run may come more than once.
+        Two arrays of shape (runs,): the tweet of each, in ascending order, and its bucket; a run may come more than
+        once.
     """
     new = np.concatenate([[True], tweets[1:] != tweets[:-1]]) if len(tweets) else np.zeros(0, np.bool_)
     before = 2 * np.cumsum(new) - 1  # starts and ends of tweets that come before this piece
@@ -175,13 +180,13 @@ def run_features(
     line[starts] = 1
     owners[starts] = owners[ends] = holders
     runs = np.full(count, _RUN_SEEDS[of])
-    found, buckets = [], []
-    for size in range(1, _LONGEST_RUNS[of] + 1):
-        runs = runs[: max(0, count - size + 1)] * _PRIME + line[size - 1 :]
-        inside = np.flatnonzero(owners[: len(runs)] == owners[size - 1 :])
-        found.append(owners[inside])
-        buckets.append(_bucket(runs[inside], settings))
-    return np.concatenate(found), np.concatenate(buckets)
+    keys = np.empty((count, _LONGEST_RUNS[of]), np.uint64)
+    kept = np.zeros(keys.shape, np.bool_)
+    for size in range(1, min(_LONGEST_RUNS[of], count) + 1):
+        runs = runs[: count - size + 1] * _PRIME + line[size - 1 :]
+        keys[: len(runs), size - 1] = runs
+        kept[: len(runs), size - 1] = owners[: len(runs)] == owners[size - 1 :]
+    return np.repeat(owners, kept.sum(axis=1)), _bucket(keys[kept], settings)
 
 
 def run_scales(owners: NDArray[np.intp], tweets: int, value: float) -> NDArray[np.float64]:

@@ -8,13 +8,14 @@ stream of made-up words makes it grow. What a text is read as does not depend on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, repeat
 from typing import Final, Generic, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.halves import sums_of
 from moderation.lexicon import KINDS, kinds_of, parts_of
 from moderation.style import COLUMNS, MARKS, chunk_marks, chunk_style, layout_pieces, tweet_styles
 from moderation.text import Normaliser, is_letter
@@ -22,6 +23,7 @@ from moderation.text import Normaliser, is_letter
 _MOST_CHUNKS: Final = 150_000
 _MOST_WORDS: Final = 100_000
 _ROOM: Final = 4096
+_UNMET: Final = -1
 
 STYLE_COLUMNS: Final = COLUMNS + KINDS
 """How many numbers describe the style of a tweet, and how many words of each kind of the lexicon it holds."""
@@ -100,6 +102,8 @@ class Reader:
         self._contents: Final = Column(np.intp)
         self._fragments: Final = Column(np.bool_)
         self._letters: Final = Column(np.bool_)
+        self._sums: Final = Column(np.uint64)
+        self._powers: Final = Column(np.uint64)
         self._kinds: Final = Column(np.float32, (KINDS,))
         self._parts: Final = Column(np.intp)
 
@@ -153,14 +157,13 @@ class Reader:
         return np.log1p(counts)
 
     def _ids_of(self, chunks: list[str]) -> Ids:
-        found: list[int | None] = list(map(self._chunk_ids.get, chunks))
-        if None in found:
-            missing = [place for place, known in enumerate(found) if known is None]
-            named = self._normaliser.without_names([chunks[place] for place in missing])
+        found = np.fromiter(map(self._chunk_ids.get, chunks, repeat(_UNMET)), np.intp, len(chunks))
+        missing = np.flatnonzero(found == _UNMET)
+        if len(missing):
+            named = self._normaliser.without_names([chunks[place] for place in missing.tolist()])
             self._learn([chunk for chunk in dict.fromkeys(named) if chunk not in self._chunk_ids])
-            for place, chunk in zip(missing, named, strict=True):
-                found[place] = self._chunk_ids[chunk]
-        return np.array(found, np.intp)
+            found[missing] = np.fromiter(map(self._chunk_ids.__getitem__, named), np.intp, len(named))
+        return found
 
     def _learn(self, new: list[str]) -> None:
         if not new:
@@ -182,6 +185,9 @@ class Reader:
             self._word_ids.update(zip(new, range(len(self.words), len(self.words) + len(new)), strict=True))
             self.words.extend(new)
             self._letters.extend(np.fromiter(map(is_letter, new), np.bool_, len(new)))
+            sums, powers = sums_of(new)
+            self._sums.extend(sums)
+            self._powers.extend(powers)
             kinds = kinds_of(new)
             self._kinds.extend(kinds)
             self._parts.extend(parts_of(kinds))
@@ -220,6 +226,8 @@ class Reader:
         rows = letters[:-2] & letters[1:-1] & letters[2:] & (tweets[:-2] == tweets[2:])
         rare = self._fragments.values[words]
         pairs = np.flatnonzero((rare[:-1] | rare[1:]) & (tweets[:-1] == tweets[1:]))
+        sums, first, second = self._sums.values, words[pairs], words[pairs + 1]
+        pairs = pairs[self._normaliser.halves.may_be(sums[first], self._powers.values[first], sums[second])]
         known, halves = self.words, self._normaliser.are_halves
         places = zip(pairs.tolist(), words[pairs].tolist(), words[pairs + 1].tolist(), strict=True)
         split = [place for place, first, second in places if halves(known[first], known[second])]

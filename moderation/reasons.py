@@ -13,9 +13,6 @@ from moderation.messages import Reason
 from moderation.reading import Ids, Reading
 
 _DECIMALS: Final = 4
-_CANDIDATES: Final = 2
-"""So many times as many words are looked at as reasons are wanted: a word may come twice, and so may a piece."""
-
 
 class Weighed(msgspec.Struct, frozen=True):
     """Words of the tweets that are to be explained, see :meth:`moderation.reading.Reading.words_of`.
@@ -30,13 +27,18 @@ class Weighed(msgspec.Struct, frozen=True):
     places: Ids
     weights: NDArray[np.floating]
 
+    def __getitem__(self, chosen: NDArray[np.integer | np.bool_]) -> Weighed:
+        """Some of the words."""
+        return Weighed(self.owners[chosen], self.places[chosen], self.weights[chosen])
+
+    def ranked(self) -> Weighed:
+        """The words that spoke for the class of their tweet and not against it, heaviest first within each tweet."""
+        speaking = self[self.weights > 0]
+        return speaking[np.lexsort((-speaking.weights, speaking.owners))]
+
     def best(self, number: int) -> Weighed:
-        """So many words of each tweet that spoke for its class and not against it, heaviest first."""
-        order = np.lexsort((-self.weights, self.owners))
-        owners = self.owners[order]
-        rank = np.arange(len(order)) - np.searchsorted(owners, owners)
-        kept = order[(rank < number) & (self.weights[order] > 0)]
-        return Weighed(self.owners[kept], self.places[kept], self.weights[kept])
+        """The first so many of each tweet."""
+        return self[np.arange(len(self.owners)) - np.searchsorted(self.owners, self.owners) < number]
 
 
 def heaviest(texts: Sequence[str], reading: Reading, tweets: Ids, words: Weighed, limit: int) -> list[list[Reason]]:
@@ -49,28 +51,26 @@ def heaviest(texts: Sequence[str], reading: Reading, tweets: Ids, words: Weighed
         words: of these tweets.
         limit: the most reasons per tweet.
     """
-    words = words.best(_CANDIDATES * limit)
+    words = words.ranked()
+    words = words[_first_of_each(words.owners, reading.words[words.places])]
+    words = words[_first_of_each(reading.first[words.places], reading.last[words.places])].best(limit)
     starts, ends = _places(texts, reading)
     reasons: list[list[Reason]] = [[] for _ in tweets]
-    seen: set[tuple[int, int]] = set()
-    told: set[tuple[int, int, int]] = set()
-    for owner, tweet, word, start, end, weight in zip(
+    for owner, tweet, start, end, weight in zip(
         words.owners.tolist(),
         tweets[words.owners].tolist(),
-        reading.words[words.places].tolist(),
         starts[reading.first[words.places]].tolist(),
         ends[reading.last[words.places]].tolist(),
-        words.weights.tolist(),
+        np.round(words.weights.astype(np.float64), _DECIMALS).tolist(),
         strict=True,
     ):
-        of_tweet = reasons[owner]
-        if len(of_tweet) == limit or (owner, word) in seen:
-            continue
-        seen.add((owner, word))
-        if (owner, start, end) not in told:
-            told.add((owner, start, end))
-            of_tweet.append(Reason(texts[tweet][start:end], round(weight, _DECIMALS), start, end))
+        reasons[owner].append(Reason(texts[tweet][start:end], weight, start, end))
     return reasons
+
+
+def _first_of_each(first: Ids, second: Ids) -> Ids:
+    """Where pairs of numbers come for the first time, in ascending order."""
+    return np.sort(np.unique(first * (second.max(initial=0) + 1) + second, return_index=True)[1])
 
 
 def _places(texts: Sequence[str], reading: Reading) -> tuple[Ids, Ids]:

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from itertools import product
-from operator import eq, itemgetter
+from operator import itemgetter
 from typing import Final
 
 from moderation.vocabulary import Vocabulary
@@ -64,6 +64,8 @@ _PAIRS_OF_SIGNS: Final = (
     ("ph", "f"),
     ("vv", "w"),
 )
+_UNREADABLE: Final = re.compile(r"[*.,':;?\"~^=`}]|^[^|]*-|^[^\\]*/[^\\]*$|^[^|(]*_")
+"""Finds signs that stand for no letter, or not without another: no word can come of them."""
 _MASK: Final = re.compile(r"[*#_\-.%?@$!&^+~=]")
 _HASHTAG: Final = re.compile(r"#[a-z]{5,}")
 _EDGES: Final = re.compile(r"^[*#_\-.%?@$!&^+~=]+|[*#_\-.%?@$!&^+~=]+$")
@@ -71,18 +73,7 @@ _LETTER: Final = re.compile(r"[^\W\d_]")
 _AMOUNT: Final = re.compile(r"\W*\d[\d,.]*[a-z]{1,2}\W*|[a-z]{1,3}\d+")
 _RUN: Final = re.compile(r"(.)\1+")
 _LONG_RUN: Final = re.compile(r"(.)\1{2,}")
-_VOWELS: Final = str.maketrans("", "", "aeiou")
-_PHONETIC: Final = (
-    ("ph", "f"),
-    ("gh", "g"),
-    ("kn", "n"),
-    ("wr", "r"),
-    ("ck", "k"),
-    ("sch", "sk"),
-    ("qu", "kw"),
-)
 _LETTER_SOUNDS: Final = str.maketrans({"x": "ks", "c": "k", "q": "k", "z": "s", "j": "g", "y": "i"})
-_VOWEL_SOUNDS: Final = (("ee", "i"), ("ea", "i"), ("oo", "u"), ("ou", "u"))
 _JOINED_COST: Final = 9.0
 """What may be paid, in nats, to read a word as several, beside one nat for each of its letters."""
 
@@ -245,11 +236,12 @@ class Repairs:
         found = self._scrambles.get(_scramble(word))
         if found:
             return found
-        skeleton = _skeleton(word)
-        if len(skeleton) >= 3 and len(word) <= len(skeleton) + 1:  # noqa: PLR2004
-            found = self._skeletons.get(skeleton)
-            if found:
-                return found
+        if len(_without_vowels(word)) + 2 >= len(word):  # one vowel may be left, beside the first letter
+            skeleton = _skeleton(word)
+            if len(skeleton) >= 3 and len(word) <= len(skeleton) + 1:  # noqa: PLR2004
+                found = self._skeletons.get(skeleton)
+                if found:
+                    return found
         sound = _sound(word)
         return self._sounds.get(sound) if len(sound) >= 3 else None  # noqa: PLR2004
 
@@ -265,13 +257,13 @@ class Repairs:
 
     def _squeeze(self, word: str) -> str:
         """The word with runs of a letter shortened, as few as give a known word; runs of three at least to two."""
-        if not _is_doubled(word):
+        if not _RUN.search(word):
             return word
         twice = _LONG_RUN.sub(r"\1\1", word)
         return next(filter(self._counts.__contains__, _squeezed(word, twice)), twice)
 
     def _unleet(self, text: str) -> str | None:
-        if not _LETTER.search(text):
+        if _UNREADABLE.search(text) or not _LETTER.search(text):
             return None
         least = _COMMON if _AMOUNT.fullmatch(text) or len(text) < 3 else _SEEN  # noqa: PLR2004
         readings = list(_readings(text))
@@ -339,7 +331,8 @@ def _squeezed(word: str, twice: str) -> Iterator[str]:
 
 def _one_run_kept(word: str) -> Iterator[str]:
     """The word with every run of a letter shortened to one, but one run, which keeps two."""
-    for kept in list(_RUN.finditer(word))[:4]:
+    runs = list(_RUN.finditer(word))
+    for kept in runs[:4] if len(runs) > 1 else ():  # of a single run, two are what has been tried
         yield _RUN.sub(r"\1", word[: kept.start()]) + kept.group(1) * 2 + _RUN.sub(r"\1", word[kept.end() :])
 
 
@@ -354,8 +347,8 @@ def _deletions(word: str) -> list[str]:
 
 def _skeleton(word: str) -> str:
     """The first letter and the consonants after it, doubled ones once."""
-    consonants = word[1:].translate(_VOWELS)
-    return word[0] + (_RUN.sub(r"\1", consonants) if _is_doubled(consonants) else consonants)
+    consonants = _without_vowels(word[1:])
+    return word[0] + (_RUN.sub(r"\1", consonants) if _RUN.search(consonants) else consonants)
 
 
 def _scramble(word: str) -> tuple[str, str, str]:
@@ -364,16 +357,12 @@ def _scramble(word: str) -> tuple[str, str, str]:
 
 def _sound(word: str) -> str:
     """Roughly how a word sounds, so that other spellings of it come out alike."""
-    for spelling, sound in _PHONETIC:
-        if spelling in word:
-            word = word.replace(spelling, sound)
-    word = word.translate(_LETTER_SOUNDS)
-    for spelling, sound in _VOWEL_SOUNDS:
-        if spelling in word:
-            word = word.replace(spelling, sound)
-    return _RUN.sub(r"\1", word) if _is_doubled(word) else word
+    if "h" in word:
+        word = word.replace("ph", "f").replace("gh", "g")
+    word = word.replace("kn", "n").replace("wr", "r").replace("ck", "k").replace("sch", "sk").replace("qu", "kw")
+    word = word.translate(_LETTER_SOUNDS).replace("ee", "i").replace("ea", "i").replace("oo", "u").replace("ou", "u")
+    return _RUN.sub(r"\1", word) if _RUN.search(word) else word
 
 
-def _is_doubled(word: str) -> bool:
-    """Whether a character follows itself. Far quicker than asking a regular expression, and the answer is mostly no."""
-    return True in map(eq, word, word[1:])
+def _without_vowels(word: str) -> str:
+    return word.replace("a", "").replace("e", "").replace("i", "").replace("o", "").replace("u", "")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from moderation.features import (
     FeatureSettings,
     Runs,
+    WordFeatures,
     pair_features,
     run_features,
     run_scales,
@@ -116,16 +117,24 @@ class Scorer:
             return
         features = word_features(words, self._settings)
         importance = self._importance.of(words)
-        rows = np.empty((len(words), self._width + 1), np.float32)
-        starts, values = features.starts[:-1], features.values[:, None]
-        of_scores = self._weights.take(features.buckets, axis=0) * values
-        of_topics = self._topics.take(self._topic_rows.take(features.buckets), axis=0) * values
+        starts = features.starts[:-1]
+        rows = np.zeros((len(words), self._width + 1), np.float32)
+        of_scores = self._weights.take(features.buckets, axis=0)
+        of_scores[starts] *= np.float32(self._settings.word_value)
         np.add.reduceat(of_scores, starts, axis=0, out=rows[:, : self._columns])
-        np.add.reduceat(of_topics, starts, axis=0, out=rows[:, self._columns : -1])
+        self._add_topics(rows[:, self._columns : -1], features)
         rows[:, :-1] *= importance[:, None]
-        rows[:, -1] = np.add.reduceat(features.values**2, features.starts[:-1]) * importance**2
+        rows[:, -1] = np.add.reduceat(features.values**2, starts) * importance**2
         self._rows.extend(rows)
         self._hashes.extend(features.hashes)
+
+    def _add_topics(self, rows: NDArray[np.float32], features: WordFeatures) -> None:
+        """Add to each word's row what its features add to topics, which is nought for most."""
+        topics = self._topic_rows.take(features.buckets)
+        held = np.flatnonzero(topics)
+        if len(held):
+            owners = np.searchsorted(features.starts, held, side="right") - 1
+            _add(rows, owners, self._topics.take(topics[held], axis=0) * features.values[held, None])
 
     def _sum(self, reading: Reading, tweets: int) -> Scored:
         total = np.zeros((tweets, self._width + 1))
@@ -155,10 +164,9 @@ class Scorer:
     ) -> NDArray[np.float64]:
         """What runs of layout or of parts add to the scores, shape (tweets, columns)."""
         owners, buckets = run_features(holders, codes, self._settings, of)
-        order = np.argsort(owners, kind="stable")
         total = np.zeros((tweets, self._columns))
-        if len(order):
-            _add(total, owners[order], self._weights.take(buckets[order], axis=0))
+        if len(owners):
+            _add(total, owners, self._weights.take(buckets, axis=0))
         return total * run_scales(owners, tweets, value)[:, None]
 
 
@@ -175,7 +183,10 @@ class WordImportance:
         return np.array([self._importance.get(word, 1.0) for word in words], np.float32)
 
 
-def _add(total: NDArray[np.float64], tweets: NDArray[np.intp], rows: NDArray[np.float32], value: float = 1.0) -> None:
-    """Add each row, times a value, to its tweet; ``tweets`` is sorted."""
-    starts = np.flatnonzero(np.diff(tweets, prepend=-1))
-    total[tweets[starts]] += np.add.reduceat(rows, starts, axis=0) * np.float32(value)
+def _add(
+    total: NDArray[np.floating], owners: NDArray[np.intp], rows: NDArray[np.float32], value: float = 1.0
+) -> None:
+    """Add each row, times a value, to that of its owner; ``owners`` is in ascending order and not empty."""
+    starts = np.flatnonzero(np.concatenate([[True], owners[1:] != owners[:-1]]))
+    added = np.add.reduceat(rows, starts, axis=0)
+    total[owners[starts]] += added if value == 1.0 else added * np.float32(value)

@@ -16,6 +16,7 @@ import msgspec
 
 from moderation import vocabulary as words_seen
 from moderation.characters import fold, unescape, upright
+from moderation.halves import Halves
 from moderation.repair import Repairs
 from moderation.vocabulary import Vocabulary
 
@@ -65,6 +66,7 @@ class Normaliser:
         self.vocabulary: Final = vocabulary
         self._known: Final = frozenset(vocabulary.words)
         self._repairs: Final = Repairs(vocabulary)
+        self.halves: Final = Halves(vocabulary.words)
         # Remembered here and not by the repairs themselves: nothing may refer back to what holds it, or the tables of a
         # model that is replaced would wait for the collector of cycles, which does not look at frozen objects.
         self._word: Final = lru_cache(_REMEMBERED)(self._repairs.word)

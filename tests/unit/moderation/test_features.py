@@ -21,7 +21,7 @@ _WORD = st.text(st.characters(exclude_categories=["Cs", "Zs"]), min_size=1, max_
 
 def test_hashes_are_the_same_on_every_platform() -> None:
     features = word_features(["school", "idiot"], FeatureSettings())
-    assert features.buckets[:3].tolist() == [47074, 83131, 68826]
+    assert features.buckets[[0, 1, 4]].tolist() == [47074, 83131, 68826]  # "school", " sc", "sch"
     assert features.hashes.tolist() == [13569991885614936963, 7788790109897711215]
 
 
