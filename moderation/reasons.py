@@ -14,6 +14,7 @@ from moderation.reading import Ids, Reading
 
 _DECIMALS: Final = 4
 
+
 class Weighed(msgspec.Struct, frozen=True):
     """Words of the tweets that are to be explained, see :meth:`moderation.reading.Reading.words_of`.
 

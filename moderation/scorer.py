@@ -183,9 +183,7 @@ class WordImportance:
         return np.array([self._importance.get(word, 1.0) for word in words], np.float32)
 
 
-def _add(
-    total: NDArray[np.floating], owners: NDArray[np.intp], rows: NDArray[np.float32], value: float = 1.0
-) -> None:
+def _add(total: NDArray[np.floating], owners: NDArray[np.intp], rows: NDArray[np.float32], value: float = 1.0) -> None:
     """Add each row, times a value, to that of its owner; ``owners`` is in ascending order and not empty."""
     starts = np.flatnonzero(np.concatenate([[True], owners[1:] != owners[:-1]]))
     added = np.add.reduceat(rows, starts, axis=0)

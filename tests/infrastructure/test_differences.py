@@ -22,7 +22,7 @@ ALLOWED: Final = (
     (r"storage/(IAM::Role|Lambda::Function)/CustomS3AutoDeleteObjects\w+", EMPTIER),
     (r"storage/Logs::LogGroup/BucketEmptierLogs", EMPTIER),
     (r"storage/S3::Bucket/\w+/Properties/Tags/aws-cdk:auto-delete-objects/.*", EMPTIER),
-    (r"storage/S3::BucketPolicy/\w+/Properties/PolicyDocument/Statement/s3:PutBucketPolicy/.*", EMPTIER),
+    (r"storage/S3::BucketPolicy/\w+/Properties/PolicyDocument/Statement/s3:DeleteObject\*/.*", EMPTIER),
     (
         r"storage/S3::Bucket/Reports/Properties/LifecycleConfiguration/Rules/1/ExpirationInDays",
         "Nobody reads them later",

@@ -101,6 +101,19 @@ def test_context_by_itself_is_that_of_cdk_json_and_then_the_arguments() -> None:
     assert chosen == {"context": by_itself["context"] | {"stage": "prod", "a": "b"}}
 
 
+def test_every_feature_flag_of_the_cdk_is_decided() -> None:
+    recommended = json.loads(
+        (ROOT / "node_modules/aws-cdk/lib/init-templates/.recommended-feature-flags.json").read_text()
+    )
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    assert set(context) - {"stage"} == set(recommended), "after an update, decide about new flags in cdk.json"
+    assert {flag for flag in recommended if context[flag] != recommended[flag]} == {
+        "@aws-cdk/core:enablePartitionLiterals",  # policies stay right in every partition
+        "@aws-cdk/core:defaultCrossStackReferences",  # a stack that another needs cannot be destroyed before it
+        "@aws-cdk/aws-ec2:restrictDefaultSecurityGroup",  # takes a function of its own; nothing is in that group
+    }
+
+
 def test_context_that_is_no_pair_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         app_settings(["-c", "prod"], {})
