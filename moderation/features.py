@@ -39,6 +39,18 @@ _MAX_BITS: Final = 20
 Runs = Literal["layout", "parts"]
 
 
+class Pieces(msgspec.Struct, frozen=True):
+    """What stands in a batch of tweets one after the other, in numbers: how pieces look, or what parts words play.
+
+    Attributes:
+        tweets: shape (pieces,); which tweet each stands in, in ascending order.
+        codes: shape (pieces,); what each is, from nought.
+    """
+
+    tweets: NDArray[np.intp]
+    codes: NDArray[np.intp]
+
+
 class FeatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How words become features.
 
@@ -71,6 +83,11 @@ class FeatureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         if not _FEWEST_BITS <= self.bits <= _MAX_BITS or not 1 <= self.shortest <= self.longest <= _MAX_BITS:
             raise BadArtefactError("the feature settings are out of range")
+
+    def runs(self) -> list[tuple[Runs, float]]:
+        """The runs that are features, and how long the vector of each is."""
+        values: dict[Runs, float] = {"layout": self.layout_value, "parts": self.parts_value}
+        return [(of, value) for of, value in values.items() if value]
 
 
 class WordFeatures(msgspec.Struct, frozen=True):
@@ -151,21 +168,19 @@ def pair_features(
     return owners, _bucket((before ^ _PAIR_SEED) * _PRIME + after, settings)
 
 
-def run_features(
-    tweets: NDArray[np.intp], codes: NDArray[np.intp], settings: FeatureSettings, of: Runs
-) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+def run_features(pieces: Pieces, settings: FeatureSettings, of: Runs) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """Runs of up to four pieces of a tweet, or three parts, start and end among them.
 
     Args:
-        tweets: shape (pieces,); which tweet each piece stands in, in ascending order.
-        codes: shape (pieces,); what the pieces are, in numbers from nought.
+        pieces: what follows each other.
         settings: of the model.
-        of: what; runs of one thing are other features than those of another.
+        of: what these are; runs of one thing are other features than those of another.
 
     Returns:
         Two arrays of shape (runs,): the tweet of each, in ascending order, and its bucket; a run may come more than
         once.
     """
+    tweets, codes = pieces.tweets, pieces.codes
     new = np.concatenate([[True], tweets[1:] != tweets[:-1]]) if len(tweets) else np.zeros(0, np.bool_)
     before = 2 * np.cumsum(new) - 1  # starts and ends of tweets that come before this piece
     holders = tweets[new]

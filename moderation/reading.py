@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.features import Pieces, Runs
 from moderation.halves import sums_of
 from moderation.lexicon import KINDS, kinds_of, parts_of
 from moderation.style import COLUMNS, MARKS, chunk_marks, chunk_style, layout_pieces, tweet_styles
@@ -44,10 +45,8 @@ class Reading(msgspec.Struct, frozen=True):
         last: shape (words,); the same of the one that it ends in.
         chunks: the pieces of raw text between white space, tweets one after the other.
         chunk_starts: shape (tweets + 1,); where each tweet's chunks begin among those of the batch.
-        layout: shape (pieces,); how the tweets' pieces look, tweets one after the other, see ``style.chunk_style``.
-        layout_tweets: shape (pieces,); which tweet each piece stands in.
-        parts: shape (parts,); what parts the words play that the lexicon knows, tweets one after the other.
-        part_tweets: shape (parts,); which tweet each of these words stands in.
+        layout: how the tweets' pieces look, see ``style.chunk_style``.
+        parts: what parts the words play that the lexicon knows, see ``lexicon.parts_of``.
     """
 
     words: Ids
@@ -58,10 +57,12 @@ class Reading(msgspec.Struct, frozen=True):
     last: Ids
     chunks: Sequence[str]
     chunk_starts: Ids
-    layout: Ids
-    layout_tweets: Ids
-    parts: Ids
-    part_tweets: Ids
+    layout: Pieces
+    parts: Pieces
+
+    def pieces(self, of: Runs) -> Pieces:
+        """What runs are made of."""
+        return self.layout if of == "layout" else self.parts
 
     def kind_slopes(self, tweets: Ids) -> NDArray[np.float32]:
         """How much one word more of each kind adds to the styles of some of the tweets, shape (chosen, KINDS)."""
@@ -141,10 +142,8 @@ class Reader:
             last,
             chunks,
             starts,
-            pieces[seen],
-            tweets[seen],
-            parts[played],
-            word_tweets[played],
+            Pieces(tweets[seen], pieces[seen]),
+            Pieces(word_tweets[played], parts[played]),
         )
 
     def _kinds_in(self, words: Ids, lengths: Ids) -> NDArray[np.float32]:

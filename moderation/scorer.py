@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from moderation.features import (
     FeatureSettings,
+    Pieces,
     Runs,
     WordFeatures,
     pair_features,
@@ -146,11 +147,8 @@ class Scorer:
             self._add_pairs(total, reading)
         lengths = np.sqrt(total[:, -1])
         scores = total[:, :-1] / lengths[:, None] + self._intercept
-        layout, parts = self._settings.layout_value, self._settings.parts_value
-        if layout:
-            scores[:, : self._columns] += self._of_runs(reading.layout_tweets, reading.layout, "layout", layout, tweets)
-        if parts:
-            scores[:, : self._columns] += self._of_runs(reading.part_tweets, reading.parts, "parts", parts, tweets)
+        for of, value in self._settings.runs():
+            scores[:, : self._columns] += self._of_runs(reading.pieces(of), of, value, tweets)
         return Scored(reading, scores, rows[:, :-1], lengths)
 
     def _add_pairs(self, total: NDArray[np.float64], reading: Reading) -> None:
@@ -159,11 +157,9 @@ class Scorer:
         _add(total[:, : self._columns], owners, self._weights.take(buckets, axis=0), self._settings.pair_value)
         total[:, -1] += self._settings.pair_value**2 * np.bincount(owners, minlength=len(total))
 
-    def _of_runs(
-        self, holders: NDArray[np.intp], codes: NDArray[np.intp], of: Runs, value: float, tweets: int
-    ) -> NDArray[np.float64]:
+    def _of_runs(self, pieces: Pieces, of: Runs, value: float, tweets: int) -> NDArray[np.float64]:
         """What runs of layout or of parts add to the scores, shape (tweets, columns)."""
-        owners, buckets = run_features(holders, codes, self._settings, of)
+        owners, buckets = run_features(pieces, self._settings, of)
         total = np.zeros((tweets, self._columns))
         if len(owners):
             _add(total, owners, self._weights.take(buckets, axis=0))

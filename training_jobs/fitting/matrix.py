@@ -11,6 +11,7 @@ from scipy import sparse
 
 from moderation.features import (
     FeatureSettings,
+    Pieces,
     Runs,
     WordFeatures,
     pair_features,
@@ -68,11 +69,8 @@ class Vectoriser:
         scales = sparse.diags_array(1.0 / np.sqrt(squares))
         words = scales @ (held @ _by_word(features, importance, buckets))
         rows = words + scales @ pairs
-        layout, parts = self._settings.layout_value, self._settings.parts_value
-        if layout:
-            rows = rows + self._runs(reading.layout_tweets, reading.layout, "layout", layout, len(texts))
-        if parts:
-            rows = rows + self._runs(reading.part_tweets, reading.parts, "parts", parts, len(texts))
+        for of, value in self._settings.runs():
+            rows = rows + self._runs(reading.pieces(of), of, value, len(texts))
         return Matrix(
             sparse.csr_matrix(rows, dtype=np.float32), sparse.csr_matrix(words, dtype=np.float32), reading.styles
         )
@@ -83,10 +81,8 @@ class Vectoriser:
         owners, buckets = distinct_pairs(owners, buckets, width)
         return self._settings.pair_value * _indicator(owners, buckets, (tweets, width))
 
-    def _runs(
-        self, holders: NDArray[np.intp], codes: NDArray[np.intp], of: Runs, value: float, tweets: int
-    ) -> sparse.csr_matrix:
-        owners, buckets = run_features(holders, codes, self._settings, of)
+    def _runs(self, pieces: Pieces, of: Runs, value: float, tweets: int) -> sparse.csr_matrix:
+        owners, buckets = run_features(pieces, self._settings, of)
         values = run_scales(owners, tweets, value)[owners]
         return sparse.csr_matrix((values, (owners, buckets)), shape=(tweets, 1 << self._settings.bits))
 

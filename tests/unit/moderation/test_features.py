@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from moderation.errors import BadArtefactError
 from moderation.features import (
     FeatureSettings,
+    Pieces,
     Runs,
     pair_features,
     run_features,
@@ -68,7 +69,7 @@ def test_pairs_know_their_order_and_the_ends_of_a_tweet() -> None:
 def test_no_pairs_and_no_runs_without_words() -> None:
     nothing = np.zeros(0, np.intp)
     assert pair_features(nothing, np.zeros(0, np.uint64), _SETTINGS)[1].size == 0
-    assert run_features(nothing, nothing, _SETTINGS, "layout")[1].size == 0
+    assert run_features(Pieces(nothing, nothing), _SETTINGS, "layout")[1].size == 0
     assert run_scales(nothing, 2, 0.3).tolist() == [0.3] * 2
 
 
@@ -78,24 +79,24 @@ def test_no_pairs_and_no_runs_without_words() -> None:
 def test_runs_are_hashed_alike_alone_and_among_others(of: Runs, longest: int, tweets: list[list[int]]) -> None:
     owners = np.repeat(np.arange(len(tweets)), [len(codes) for codes in tweets])
     codes = np.array([code for codes in tweets for code in codes], np.intp)
-    found, buckets = run_features(owners, codes, _SETTINGS, of)
+    found, buckets = run_features(Pieces(owners, codes), _SETTINGS, of)
     for tweet, alone in enumerate(tweets):
-        _, expected = run_features(np.zeros(len(alone), np.intp), np.array(alone, np.intp), _SETTINGS, of)
+        _, expected = run_features(Pieces(np.zeros(len(alone), np.intp), np.array(alone, np.intp)), _SETTINGS, of)
         assert buckets[found == tweet].tolist() == expected.tolist()
         line = len(alone) + 2 if alone else 0  # start, pieces, end
         assert len(expected) == sum(max(0, line - size + 1) for size in range(1, longest + 1))
 
 
 def test_runs_of_layout_and_of_parts_are_different_features() -> None:
-    line = np.array([0, 0]), np.array([1, 2])
-    _, layout = run_features(*line, _SETTINGS, "layout")
-    _, parts = run_features(*line, _SETTINGS, "parts")
+    line = Pieces(np.array([0, 0]), np.array([1, 2]))
+    _, layout = run_features(line, _SETTINGS, "layout")
+    _, parts = run_features(line, _SETTINGS, "parts")
     assert not set(layout.tolist()) & set(parts.tolist())
 
 
 def test_runs_know_order_start_and_end() -> None:
-    _, there = run_features(np.array([0, 0]), np.array([10, 20]), _SETTINGS, "layout")
-    _, back = run_features(np.array([0, 0]), np.array([20, 10]), _SETTINGS, "layout")
+    _, there = run_features(Pieces(np.array([0, 0]), np.array([10, 20])), _SETTINGS, "layout")
+    _, back = run_features(Pieces(np.array([0, 0]), np.array([20, 10])), _SETTINGS, "layout")
     assert len(set(there.tolist()) & set(back.tolist())) == 4  # what is alike: each piece, the start, the end
 
 

@@ -82,8 +82,8 @@ def test_all_groups_play_one_part_and_unknown_words_none() -> None:
 
 def test_a_reading_tells_the_parts_of_each_tweet_in_order() -> None:
     reading = Reader(Normaliser(EMPTY)).read(["soup", "these Muslims are not vermin"])
-    known = [names()[part - 1] for part in reading.parts.tolist()]
-    assert reading.part_tweets.tolist() == [1] * len(known)
+    known = [names()[part - 1] for part in reading.parts.codes.tolist()]
+    assert reading.parts.tweets.tolist() == [1] * len(known)
     assert known == ["them", "religion", "not", "filth"]
 
 
