@@ -1,9 +1,9 @@
 """Words that say what a sentence does, whatever else it says: whom it names, whether it insults, threatens or excludes.
 
-``lexicon.txt`` lists them by kind, a line each, the name of the kind first; a word may be of several. Data teaches a
-word by how often it was seen. These are known at once, so that a threat is one though nobody made it with that verb
-before, and the name of a people is one though no tweet has named it yet. A kind is neither good nor bad by itself: what
-follows from kinds in each other's company is learned (:mod:`training_jobs.fitting.head`).
+``lexicon.txt`` lists them by kind: its name in a line of its own, its words in indented ones. A word may be of several
+kinds. Data teaches a word by how often it was seen. These are known at once, so that a threat is one though nobody made
+it with that verb before, and the name of a people is one though no tweet has named it yet. A kind is neither good nor
+bad by itself: what follows from kinds in each other's company is learned (:mod:`training_jobs.fitting.head`).
 
 A model is only right with the lexicon that it was trained with: who changes the file raises
 :data:`moderation.model.NORMALISER_VERSION`.
@@ -67,7 +67,7 @@ def parts_of(kinds: NDArray[np.float32]) -> NDArray[np.intp]:
 def lexicon() -> dict[str, list[int]]:
     """The kinds of each word that is listed."""
     table: dict[str, list[int]] = {}
-    for kind, (_, *words) in enumerate(_lines()):
+    for kind, (_, *words) in enumerate(_kinds()):
         for word in dict.fromkeys(words):
             table.setdefault(word, []).append(kind)
     return table
@@ -75,11 +75,17 @@ def lexicon() -> dict[str, list[int]]:
 
 def names() -> list[str]:
     """What the kinds are called."""
-    return [name for name, *_ in _lines()]
+    return [name for name, *_ in _kinds()]
 
 
-def _lines() -> list[list[str]]:
-    return [line.split() for line in Path(__file__).with_name("lexicon.txt").read_text(encoding="utf-8").splitlines()]
+def _kinds() -> list[list[str]]:
+    """Each kind's name with its words after it."""
+    kinds: list[list[str]] = []
+    for line in Path(__file__).with_name("lexicon.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith(" "):
+            kinds.append([])
+        kinds[-1] += line.split()
+    return kinds
 
 
 def _stems(word: str) -> Iterator[str]:

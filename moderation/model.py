@@ -31,7 +31,7 @@ from moderation.text import Normaliser
 from moderation.vocabulary import Vocabulary
 
 SCHEMA_VERSION: Final = 1
-NORMALISER_VERSION: Final = 5
+NORMALISER_VERSION: Final = 6
 MANIFEST_FILE: Final = "manifest.json"
 ARRAYS_FILE: Final = "model.npz"
 FARTHEST: Final = 5.0

@@ -15,7 +15,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from moderation.labels import Label
+from moderation.labels import HARMLESS, Label
 from training_jobs.fitting.disguises import disguise
 from training_jobs.fitting.phrases import OF_THE_GROUP, Kind, fill, grammar, prominence
 
@@ -60,6 +60,12 @@ _IN_COMPANY: Final = 0.6
 """The share of sentences that stand beside another. Attacks in unknown words are told from harmless sentences better
 than with .35, and with .35 much better than with none; .8 is no better."""
 
+_POWER_IN_ATTACKS: Final = 0.5
+_POWER_OTHERWISE: Final = 0.75
+"""See :func:`training_jobs.fitting.phrases.prominence`: a group that tweets attack often is shown in ordinary life more
+often than in attacks, and one that they never name as often in either. With the same power for both, a fifth more
+harmless sentences about the groups that are attacked most are flagged, and fewer attacks on others caught."""
+
 _BETWEEN: Final = (". ", ". ", " ", ", ", " - ", "! ", "... ", "\n")
 
 
@@ -76,11 +82,12 @@ def make_up(texts: Sequence[str], labels: Sequence[Label], seed: int) -> MadeUp:
     for place in sorted(chance.sample(range(len(texts)), int(DISGUISED_SHARE * len(texts)))):
         made.add(disguise(texts[place], chance), labels[place], DISGUISED_WEIGHT, place)
     scale = min(1.0, max(_LEAST_SCALE, len(texts) / _FULL_SCALE))
-    names = prominence(texts)
+    in_attacks, otherwise = prominence(texts, _POWER_IN_ATTACKS), prominence(texts, _POWER_OTHERWISE)
     template_number = -1
     for kind in grammar().kinds:
         for template in kind.templates:
             for label, group in _labels(kind):
+                names = otherwise if label == HARMLESS else in_attacks
                 for _ in range(_times(kind, scale, chance)):
                     text = _in_company(_cased(fill(template, chance, group, names), chance), chance)
                     made.add(text, label, kind.weight, template_number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import re
 import tomllib
@@ -19,6 +18,7 @@ OF_THE_GROUP: Final = "group"
 """A kind with this for a label has the label of the group that is named."""
 
 _SLOT: Final = re.compile(r"\{(\w+)\}")
+_ARTICLE: Final = re.compile(r"\ba (?=(?!eu|once|one\b|uni|use|ut)[aeiou])", re.IGNORECASE)
 _MEMBER: Final = "member"
 _MEMBERS: Final = "members"
 
@@ -80,22 +80,20 @@ def grammar() -> Grammar:
     return msgspec.convert(whole, Grammar, strict=False)
 
 
-def prominence(texts: Sequence[str]) -> dict[str, float]:
+def prominence(texts: Sequence[str], power: float) -> dict[str, float]:
     """How much likelier than an unknown group each is to be named in a made-up sentence.
 
     Tweets that attack a group teach a model that its name is harm, the more of them the more firmly; so what the name
-    stands for otherwise must be shown more often, too. The square root keeps room for those whom the tweets do not
+    stands for otherwise must be shown more often, too. A power below one keeps room for those whom the tweets do not
     name at all.
 
     Args:
         texts: raw tweets.
-
-    Returns:
-        The square root of one more than how often each name of a group stands in the tweets between spaces.
+        power: of one more than how often each name of a group stands in the tweets between spaces.
     """
     together = f" {' '.join(texts).lower()} "
     names = (name for group in grammar().groups.values() for name in (*group.members, *group.plurals))
-    return {name: math.sqrt(1 + together.count(f" {name.lower()} ")) for name in names}
+    return {name: (1 + together.count(f" {name.lower()} ")) ** power for name in names}
 
 
 def fill(
@@ -121,4 +119,4 @@ def fill(
         among = group.members if name == _MEMBER else group.plurals
         return chance.choices(among, [names[one] for one in among] if names else None)[0]
 
-    return _SLOT.sub(word, template)
+    return _ARTICLE.sub(lambda article: f"{article.group()[0]}n ", _SLOT.sub(word, template))

@@ -70,7 +70,7 @@ def test_every_word_comes_out_of_the_normaliser_as_it_stands_in_the_list() -> No
 def test_the_list_belongs_to_the_version_of_the_normaliser() -> None:
     """Who changes the list changes what every model sees: both belong together, so both stand here."""
     listed = Path(lexicon.__file__).with_name("lexicon.txt").read_bytes()
-    assert (NORMALISER_VERSION, hashlib.sha256(listed).hexdigest()[:12]) == (5, "2db29c66278f")
+    assert (NORMALISER_VERSION, hashlib.sha256(listed).hexdigest()[:12]) == (6, "94d4785aef17")
 
 
 def test_all_groups_play_one_part_and_unknown_words_none() -> None:

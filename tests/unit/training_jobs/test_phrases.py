@@ -30,7 +30,7 @@ def test_a_template_of_a_group_names_that_group() -> None:
         else:
             assert Label(kind.label)
     religion = grammar().groups[Label.RELIGION]
-    named = {fill("{members}", random.Random(number), Label.RELIGION) for number in range(200)}
+    named = {fill("{members}", random.Random(number), Label.RELIGION) for number in range(1_000)}
     assert named == set(religion.plurals)
 
 
@@ -67,13 +67,43 @@ def test_sentences_stand_alone_and_beside_others() -> None:
 
 def test_a_group_that_tweets_name_often_is_named_more_often() -> None:
     tweets = ["they say that muslims did it"] * 399 + ["we met Anglicans there"] * 3
-    names = prominence(tweets)
+    names = prominence(tweets, 0.5)
     assert names["Muslims"] == pytest.approx(20)
     assert names["Anglicans"] == pytest.approx(2)
     assert names["Lutherans"] == 1
     chance = random.Random(3)
     filled = [fill("{members}", chance, Label.RELIGION, names) for _ in range(2_000)]
     assert filled.count("Muslims") > 5 * filled.count("Anglicans") > 5 * filled.count("Lutherans") > 0
+
+
+def test_attacks_name_more_groups_than_harmless_sentences_do() -> None:
+    plurals = [name.lower() for name in grammar().groups[Label.RELIGION].plurals]
+    made = make_up([f"muslims said {number}" for number in range(25_000)], [Label.RELIGION] * 25_000, 1)
+    share = {}
+    for harmful in (True, False):
+        named = [
+            name
+            for text, label, origin in zip(made.texts, made.labels, made.origins, strict=True)
+            if origin < 0 and (label != Label.NOT_CYBERBULLYING) is harmful
+            for name in plurals
+            if name in text.lower()
+        ]
+        share[harmful] = named.count("muslims") / len(named)
+    assert 0 < share[True] < share[False] - 0.05
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [
+        ("a {one} came", "an Afghan came"),
+        ("A {one} came", "An Afghan came"),
+        ("a unicorn and a European", "a unicorn and a European"),
+        ("lasagna {one}", "lasagna Afghan"),
+    ],
+)
+def test_articles_fit(template: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(grammar().words, "one", ("Afghan",))
+    assert fill(template, random.Random(1)) == sentence
 
 
 def test_sentences_are_fewer_beside_few_tweets_but_of_every_kind() -> None:
