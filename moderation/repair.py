@@ -65,7 +65,7 @@ _PAIRS_OF_SIGNS: Final = (
     ("vv", "w"),
 )
 _UNREADABLE: Final = re.compile(r"[*.,':;?\"~^=`}]|^[^|]*-|^[^\\]*/[^\\]*$|^[^|(]*_")
-"""Finds signs that stand for no letter, or not without another: no word can come of them."""
+"""Finds signs that stand for no letter: some never, a dash only after |, a slash only with \\, _ only after | or (."""
 _MASK: Final = re.compile(r"[*#_\-.%?@$!&^+~=]")
 _HASHTAG: Final = re.compile(r"#[a-z]{5,}")
 _EDGES: Final = re.compile(r"^[*#_\-.%?@$!&^+~=]+|[*#_\-.%?@$!&^+~=]+$")
@@ -80,6 +80,9 @@ _JOINED_COST: Final = 9.0
 _MEAN_PART: Final = 2.5
 _MOST_VARIANTS: Final = 16
 _LONGEST_WORD: Final = 20
+_LONGEST_READ: Final = 40
+"""Characters of text whose digits and signs are read as letters: two or three may stand for one."""
+
 _OPENING: Final = 4
 _SHORT: Final = range(1, _OPENING + 1)
 _RARE: Final = 20
@@ -263,7 +266,7 @@ class Repairs:
         return next(filter(self._counts.__contains__, _squeezed(word, twice)), twice)
 
     def _unleet(self, text: str) -> str | None:
-        if _UNREADABLE.search(text) or not _LETTER.search(text):
+        if len(text) > _LONGEST_READ or _UNREADABLE.search(text) or not _LETTER.search(text):
             return None
         least = _COMMON if _AMOUNT.fullmatch(text) or len(text) < 3 else _SEEN  # noqa: PLR2004
         readings = list(_readings(text))
@@ -308,7 +311,7 @@ def _lengths_by_opening(words: Iterable[str]) -> dict[str, tuple[int, ...]]:
 
 def _readings(text: str) -> Iterator[str]:
     """What text may say once digits and signs are read as letters; a handful at most."""
-    if len(text) > _LONGEST_WORD * 2 or text.isalpha():
+    if text.isalpha():
         return
     for signs, letter in _PAIRS_OF_SIGNS:
         if signs in text:
