@@ -223,14 +223,18 @@ class Reader:
         """Tweets in which something was taken apart: letters in a row, or a rare word that its neighbour completes."""
         letters = self._letters.values[words]
         rows = letters[:-2] & letters[1:-1] & letters[2:] & (tweets[:-2] == tweets[2:])
+        found = np.concatenate([np.flatnonzero(rows), self._split_in_two(words, tweets)])
+        return np.unique(tweets[found])
+
+    def _split_in_two(self, words: Ids, tweets: Ids) -> Ids:
+        """Where words stand that their next neighbours complete; one of the two is rare."""
         rare = self._fragments.values[words]
-        pairs = np.flatnonzero((rare[:-1] | rare[1:]) & (tweets[:-1] == tweets[1:]))
-        sums, first, second = self._sums.values, words[pairs], words[pairs + 1]
-        pairs = pairs[self._normaliser.halves.may_be(sums[first], self._powers.values[first], sums[second])]
+        places = np.flatnonzero((rare[:-1] | rare[1:]) & (tweets[:-1] == tweets[1:]))
+        sums, first, second = self._sums.values, words[places], words[places + 1]
+        places = places[self._normaliser.halves.may_be(sums[first], self._powers.values[first], sums[second])]
         known, halves = self.words, self._normaliser.are_halves
-        places = zip(pairs.tolist(), words[pairs].tolist(), words[pairs + 1].tolist(), strict=True)
-        split = [place for place, first, second in places if halves(known[first], known[second])]
-        return np.unique(tweets[np.concatenate([np.flatnonzero(rows), np.array(split, np.intp)])])
+        split = [place for place in places.tolist() if halves(known[words[place]], known[words[place + 1]])]
+        return np.array(split, np.intp)
 
 
 class Column(Generic[Number]):
