@@ -1,6 +1,6 @@
 """Which neighbouring words may be halves of a known one, for a whole batch at once.
 
-Hardly any are, and asking a dictionary for each pair took a twelfth of the time of a batch whose words are known. A
+Hardly any are, and asking a dictionary for each pair took a tenth of the time of a batch whose words are known. A
 word's sum is a polynomial in its letters, so that of two words run together follows from theirs; whether a known word
 has that sum stands in a table of bits. The table errs only towards yes: who asks it looks the few that are left up.
 """
