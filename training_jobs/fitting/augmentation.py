@@ -63,8 +63,8 @@ than with .35, and with .35 much better than with none; .8 is no better."""
 _POWER_IN_ATTACKS: Final = 0.5
 _POWER_OTHERWISE: Final = 0.75
 """See :func:`training_jobs.fitting.phrases.prominence`: a group that tweets attack often is shown in ordinary life more
-often than in attacks, and one that they never name as often in either. With the same power for both, a fifth more
-harmless sentences about the groups that are attacked most are flagged, and fewer attacks on others caught."""
+often than in attacks. With 0.75 for both, and linear models that heeded made-up sentences less, attacks on rarely named
+groups were caught five points less often, and a quarter more harmless sentences about often named ones flagged."""
 
 _BETWEEN: Final = (". ", ". ", " ", ", ", " - ", "! ", "... ", "\n")
 
