@@ -91,7 +91,7 @@ class Ours:
         """Load the model anew."""
         from lambdas.common.streams import StreamWriter  # noqa: PLC0415 - as above
         from moderation.champion import ChampionPointer  # noqa: PLC0415
-        from moderation.model import MANIFEST_FILE  # noqa: PLC0415
+        from moderation.manifest import MANIFEST_FILE  # noqa: PLC0415
 
         digest = hashlib.sha256((self._folder / MANIFEST_FILE).read_bytes()).hexdigest()
         pointer = ChampionPointer("1", "s3://artefacts/models/1", digest)

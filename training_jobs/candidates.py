@@ -23,21 +23,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
+from moderation.arrays import Arrays, pack_topics, pack_weights, pack_words
 from moderation.features import FeatureSettings
 from moderation.labels import LABELS, Label
+from moderation.manifest import NORMALISER_VERSION, Calibration, Manifest, NormaliserSettings
 from moderation.messages import timestamp
-from moderation.model import (
-    NORMALISER_VERSION,
-    Arrays,
-    Calibration,
-    Manifest,
-    Model,
-    NormaliserSettings,
-    pack_topics,
-    pack_weights,
-    pack_words,
-    softmax,
-)
+from moderation.model import Model
+from moderation.network import softmax
 from moderation.text import Normaliser, learn_vocabulary
 from moderation.vocabulary import Vocabulary
 from training_jobs.fitting import bases

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from moderation.model import ARRAYS_FILE, MANIFEST_FILE, load
+from moderation.manifest import ARRAYS_FILE, MANIFEST_FILE
+from moderation.model import load
 from moderation.reference import REFERENCE_FILE
 from training_jobs import entrypoint
 from training_jobs.environment import JobEnvironment

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from moderation.labels import DESCRIPTIONS, HARMFUL, LABELS
-from moderation.model import Manifest
+from moderation.manifest import Manifest
 from training_jobs.behaviour import Behaviour, DecisionShares
 from training_jobs.conformal import Conformal
 from training_jobs.environment import JobEnvironment

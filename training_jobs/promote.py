@@ -21,8 +21,9 @@ import msgspec
 
 from moderation.champion import ChampionPointer, read_pointer, write_pointer
 from moderation.errors import BadArtefactError, NoChampionError
+from moderation.manifest import ARRAYS_FILE, MANIFEST_FILE
 from moderation.messages import timestamp
-from moderation.model import ARRAYS_FILE, MANIFEST_FILE, load
+from moderation.model import load
 from moderation.reference import REFERENCE_FILE
 from training_jobs import entrypoint
 from training_jobs.environment import JobEnvironment

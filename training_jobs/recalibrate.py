@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from moderation.errors import BadArtefactError
 from moderation.labels import HARMLESS, LABELS, Label
+from moderation.manifest import MANIFEST_FILE, Calibration, Recalibration
 from moderation.messages import timestamp
-from moderation.model import MANIFEST_FILE, Calibration, Model, Recalibration, load
+from moderation.model import Model, load
 from moderation.policy import Thresholds
 from training_jobs import entrypoint
 from training_jobs.behaviour import DecisionShares, decision_shares

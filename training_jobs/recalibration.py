@@ -19,8 +19,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.arrays import Arrays
 from moderation.labels import HARMLESS, LABELS
-from moderation.model import FARTHEST, Arrays, Model, softmax
+from moderation.model import Model
+from moderation.network import FARTHEST, softmax
 from training_jobs.fitting.thresholds import Chosen, choose_thresholds
 
 FOLDS: Final = 5

@@ -24,8 +24,8 @@ from local.processes import Supervisor
 from local.replay import Outgoing, batches, put
 from local.stage import LocalStage
 from moderation.champion import ChampionPointer, write_pointer
+from moderation.manifest import ARRAYS_FILE, MANIFEST_FILE
 from moderation.messages import Tweet, TweetEvent, encode
-from moderation.model import ARRAYS_FILE, MANIFEST_FILE
 
 if TYPE_CHECKING:
     from benchmarks.results import Results

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.job import Job, Values
 from benchmarks.sides import OURS
 from benchmarks.sides import SIDES as ALL
-from moderation.model import ARRAYS_FILE, MANIFEST_FILE
+from moderation.manifest import ARRAYS_FILE, MANIFEST_FILE
 
 if TYPE_CHECKING:
     from benchmarks.results import Results

@@ -20,8 +20,8 @@ from lambdas.common.metric_names import CHAMPION_AGE, CHAMPION_LOADED, CHAMPION_
 from lambdas.common.telemetry import Meter, logger
 from moderation.champion import ChampionPointer, read_pointer
 from moderation.errors import BadArtefactError, NoChampionError
+from moderation.manifest import ARRAYS_FILE, MANIFEST_FILE
 from moderation.messages import ClassificationEvent, Tweet, TweetEvent
-from moderation.model import ARRAYS_FILE, MANIFEST_FILE
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

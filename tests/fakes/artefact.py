@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from moderation.arrays import Arrays, pack_words
 from moderation.features import FeatureSettings, word_features
 from moderation.labels import HARMFUL, HARMLESS, LABELS, Label
-from moderation.model import NORMALISER_VERSION, Arrays, Calibration, Manifest, Model, NormaliserSettings, pack_words
+from moderation.manifest import NORMALISER_VERSION, Calibration, Manifest, NormaliserSettings
+from moderation.model import Model
 from moderation.policy import Thresholds
 
 DOUBTFUL = "doubtfulword"

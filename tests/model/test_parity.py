@@ -10,8 +10,10 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
 
+from moderation.arrays import unpack_topics, unpack_weights
 from moderation.labels import LABELS, Label
-from moderation.model import Model, load, scaled, softmax, unpack_topics, unpack_weights
+from moderation.model import Model, load
+from moderation.network import scaled, softmax
 from training_jobs.candidates import CANDIDATES, fit
 from training_jobs.fitting.matrix import Vectoriser
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from moderation.labels import LABELS, Label
 from moderation.lexicon import KINDS, kinds_of
-from moderation.model import Hidden, Model
+from moderation.model import Model
+from moderation.network import Hidden
 
 _TEXT = "the wife in the kitchen, kill that stupid girls joke"
 _STEP = 1e-6

@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 
 from moderation.errors import BadArtefactError
+from moderation.manifest import MANIFEST_FILE
 from moderation.messages import timestamp
-from moderation.model import MANIFEST_FILE, Model, load
+from moderation.model import Model, load
 from training_jobs.errors import InputError
 from training_jobs.evaluation.exam import Exam, ForeignTweets
 from training_jobs.evaluation.findings import FIGURES_FILE, Standing, Subject

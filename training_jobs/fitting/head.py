@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from moderation.labels import LABELS
-from moderation.model import Hidden, scaled
+from moderation.network import Hidden, scaled
 from training_jobs.fitting.calibration import CalibrationMap, fit_calibration
 
 UNITS: Final = 48

@@ -19,8 +19,9 @@ from moderation.champion import ChampionPointer
 from moderation.classifier import Classifier
 from moderation.errors import BadArtefactError
 from moderation.labels import Label
+from moderation.manifest import MANIFEST_FILE
 from moderation.messages import Tweet, TweetEvent
-from moderation.model import MANIFEST_FILE, Model
+from moderation.model import Model
 from tests.fakes.artefact import insult, save_keyword_model
 
 Load = Callable[[Path, ChampionPointer], Classifier]

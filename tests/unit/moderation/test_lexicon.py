@@ -10,7 +10,7 @@ import pytest
 
 from moderation import lexicon
 from moderation.lexicon import GROUPS, KINDS, kinds_of, names, parts_of
-from moderation.model import NORMALISER_VERSION
+from moderation.manifest import NORMALISER_VERSION
 from moderation.reading import STYLE_COLUMNS, Reader
 from moderation.text import Normaliser
 from moderation.vocabulary import EMPTY

@@ -11,18 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from moderation.arrays import pack_topics, pack_weights, unpack_topics, unpack_weights
 from moderation.errors import BadArtefactError
 from moderation.labels import LABELS, Label
-from moderation.model import (
-    ARRAYS_FILE,
-    MANIFEST_FILE,
-    Model,
-    load,
-    pack_topics,
-    pack_weights,
-    unpack_topics,
-    unpack_weights,
-)
+from moderation.manifest import ARRAYS_FILE, MANIFEST_FILE
+from moderation.model import Model, load
 from tests.fakes.artefact import insult, keyword_model, save_keyword_model
 
 Arrays = dict[str, np.ndarray[Any, Any]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from moderation.labels import LABELS
-from moderation.model import softmax
+from moderation.network import softmax
 from training_jobs.conformal import ALPHA, LEAST_PER_CLASS, class_bounds, conformal
 from training_jobs.measures import accuracy_at
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moderation import model
+from moderation import manifest
 from moderation.errors import BadArtefactError
-from moderation.model import NORMALISER_VERSION, load
+from moderation.manifest import NORMALISER_VERSION
+from moderation.model import load
 from tests.fakes.training import FakeTracker, Row, labelled_rows, write_csv
 from training_jobs.environment import JobEnvironment
 from training_jobs.errors import InputError
@@ -74,7 +75,7 @@ def test_prepare_says_whether_it_competes(
 def test_a_champion_of_another_age_does_not_stop_a_retrain(
     folders: Folders, champion: FakeTracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(model, "NORMALISER_VERSION", NORMALISER_VERSION + 1)
+    monkeypatch.setattr(manifest, "NORMALISER_VERSION", NORMALISER_VERSION + 1)
     prepared_with(folders, champion, labelled_rows(40, seed=8))
     assert json.loads(folders.message_file.read_text())["recalibrate"] is False
     assert f"version 4 is not recalibrated: the model was trained behind normaliser {NORMALISER_VERSION}" in caplog.text
