@@ -16,12 +16,6 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.decomposition import TruncatedSVD
-from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer
 
 from moderation.arrays import Arrays, pack_topics, pack_weights, pack_words
 from moderation.features import FeatureSettings
@@ -33,31 +27,26 @@ from moderation.network import softmax
 from moderation.text import Normaliser, learn_vocabulary
 from moderation.vocabulary import Vocabulary
 from training_jobs.fitting import bases
-from training_jobs.fitting.augmentation import make_up
 from training_jobs.fitting.bases import Linear, Rows
 from training_jobs.fitting.calibration import calibration_error
 from training_jobs.fitting.cores import side_by_side
 from training_jobs.fitting.head import MEMBERS_OF_FOLDS, Head, calibrated, fit_network, identity
 from training_jobs.fitting.matrix import Vectoriser
 from training_jobs.fitting.metrics import summary
+from training_jobs.fitting.neighbours import NearestNeighbours
 from training_jobs.fitting.published import SETTINGS as STUDY_SETTINGS
 from training_jobs.fitting.published import PublishedStudy
 from training_jobs.fitting.thresholds import choose_thresholds
 from training_jobs.fitting.topics import find_topics
+from training_jobs.fitting.training import FOLDS, Training, gather
 from training_jobs.moment import manifest_moment
 from training_jobs.trained import BASELINE
 
 Progress = Callable[[str, float], None]
 Parameters = dict[str, str | int | float | bool]
 
-FOLDS: Final = 4
 LAYOUT_VALUE: Final = 0.3
 PARTS_VALUE: Final = 0.4
-MADE_UP_FOR_LINEAR_MODELS: Final = 0.6
-"""What linear models take made-up sentences for, beside what the network takes them for. Their words are those of the
-grammar; the network sees kinds of words, and learns what follows from these. At one, macro-F1 was .001 and .003 less on
-two held-out folds, which is no more than another order of the sentences makes."""
-
 _READ: Final = 0.2
 _SCORED: Final = 0.75
 """Shares of the work that are done once the tweets are read, and once there are scores of all of them."""
@@ -209,10 +198,10 @@ def fit(
         settings = FeatureSettings(style=True, layout_value=LAYOUT_VALUE, parts_value=PARTS_VALUE)
     vectoriser = Vectoriser(Normaliser(vocabulary), settings)
     report("reading the tweets", 0.05)
-    training = _training(vectoriser, texts, labels, groups, seed if recipe.network else None)
+    training = gather(vectoriser, texts, labels, groups, seed if recipe.network else None)
     if recipe.learn is None:
         report("fitting", 0.3)
-        baseline = Baseline(vectoriser, _nearest_neighbours(recipe.settings, seed), training.rows)
+        baseline = NearestNeighbours(vectoriser, training.rows, recipe.settings, seed)
         report("done", 1.0)
         return Fitted(None, baseline)
     linear, scores = _fit_linear(recipe, training, seed, report)
@@ -246,62 +235,6 @@ def fit(
     model = Model(manifest, _arrays(vocabulary, linear, topics, head))
     report("done", 1.0)
     return Fitted(model, model)
-
-
-@dataclass(frozen=True)
-class Training:
-    """What to train on: the real tweets first, then those made up.
-
-    Attributes:
-        rows: features, classes and weights of all.
-        words: shape (all, buckets); the part of the features that topics are made of.
-        styles: shape (all, style columns).
-        groups: shape (all,).
-        real: how many are real.
-        made_up: shape (all,); which are made up altogether, and no copies of real ones either.
-    """
-
-    rows: Rows
-    words: sparse.csr_matrix
-    styles: NDArray[np.float32]
-    groups: NDArray[np.intp]
-    real: int
-    made_up: NDArray[np.bool_]
-
-    @property
-    def for_linear_models(self) -> Rows:
-        """The rows with the weights that they have for linear models."""
-        lighter = np.where(self.made_up, MADE_UP_FOR_LINEAR_MODELS, 1.0)
-        return self.rows._replace(weights=self.rows.weights * lighter)
-
-    def inputs(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scores and style side by side."""
-        return np.concatenate([scores, self.styles], axis=1)
-
-    def folds(self, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Indices of the tweets to fit on and of those held out; no group is on both sides."""
-        splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-        return list(splitter.split(self.rows.features, self.rows.classes, self.groups))
-
-
-def _training(
-    vectoriser: Vectoriser, texts: Sequence[str], labels: Sequence[Label], groups: Sequence[int], seed: int | None
-) -> Training:
-    """The tweets to train on; without a seed, none are made up."""
-    all_texts, all_labels = list(texts), list(labels)
-    weights, all_groups, made_up = [1.0] * len(texts), list(groups), [False] * len(texts)
-    if seed is not None:
-        made = make_up(texts, labels, seed)
-        all_texts += made.texts
-        all_labels += made.labels
-        weights += made.weights
-        least = min(groups) - 1
-        all_groups += [groups[origin] if origin >= 0 else least + origin for origin in made.origins]
-        made_up += [origin < 0 for origin in made.origins]
-    matrix = vectoriser.transform(all_texts)
-    classes = np.array([LABELS.index(label) for label in all_labels])
-    rows = Rows(matrix.features, classes, np.array(weights))
-    return Training(rows, matrix.words, matrix.styles, np.array(all_groups), len(texts), np.array(made_up))
 
 
 def _fit_linear(
@@ -364,34 +297,6 @@ def _arrays(vocabulary: Vocabulary, linear: Linear, topics: NDArray[np.float64] 
         "vocabulary_counts": np.array(vocabulary.counts, np.int32),
         "vocabulary_telling": np.array(vocabulary.telling, np.uint8),
     }
-
-
-def _nearest_neighbours(settings: Mapping[str, Any], seed: int) -> Any:
-    return make_pipeline(
-        TruncatedSVD(settings["components"], random_state=seed),
-        Normalizer(copy=False),
-        KNeighborsClassifier(settings["neighbours"], weights="distance"),
-    )
-
-
-class Baseline:
-    """Scores raw tweets with a scikit-learn classifier that has no served form.
-
-    Args:
-        vectoriser: makes the features.
-        learner: not fitted yet.
-        rows: to fit it on.
-    """
-
-    def __init__(self, vectoriser: Vectoriser, learner: Any, rows: Rows) -> None:
-        self._vectoriser = vectoriser
-        self._used = np.unique(rows.features.indices)
-        self._learner = learner.fit(rows.features[:, self._used], rows.classes)
-
-    def score(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Class probabilities of raw tweets, shape (tweets, classes), columns in the order of ``LABELS``."""
-        features = self._vectoriser.transform(texts).features[:, self._used]
-        return np.asarray(self._learner.predict_proba(features), np.float64)
 
 
 def code_version() -> str:

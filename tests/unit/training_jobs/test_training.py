@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from training_jobs.candidates import MADE_UP_FOR_LINEAR_MODELS, Training
 from training_jobs.fitting.bases import Rows
+from training_jobs.fitting.training import MADE_UP_FOR_LINEAR_MODELS, Training
 
 
 def test_linear_models_heed_made_up_sentences_less_but_not_copies_of_real_tweets() -> None:
