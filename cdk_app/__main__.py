@@ -13,7 +13,8 @@ from aws_cdk import App
 
 from cdk_app.composition import compose
 from cdk_app.context import app_settings
-from cdk_app.stages import StageError, stage_config
+from cdk_app.settings import StageError
+from cdk_app.stages import stage_config
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,7 +14,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk_app.images import IMAGES
-from cdk_app.stages import TWEET_CLASSIFICATION, TWEET_EVENTS, DeliverySettings, StageConfig
+from cdk_app.settings import DeliverySettings
+from cdk_app.stages import TWEET_CLASSIFICATION, TWEET_EVENTS, StageConfig
 from stacks.constructs.reasons import acknowledge
 
 ISSUER = "token.actions.githubusercontent.com"
@@ -61,7 +62,7 @@ class DeliveryStack(Stack):
         if self._settings.lets_nobody_in:
             Annotations.of(self).add_warning_v2(
                 "cyberbullying:repository",
-                "No repository is named, so no workflow can deliver this stage. Set REPOSITORY in cdk_app/stages.py; "
+                "No repository is named, so no workflow can deliver this stage. Set REPOSITORY in cdk_app/settings.py; "
                 "docs/setup/delivery.md says how it is written",
             )
 

@@ -15,7 +15,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk_app.images import INGEST
-from cdk_app.stages import PAID_SOURCES, StageConfig
+from cdk_app.settings import PAID_SOURCES
+from cdk_app.stages import StageConfig
 from ingest import metric_names
 from stacks.constructs.alarms import FIVE_MINUTES, Alarms, Kind
 from stacks.constructs.outbound_network import OutboundNetwork

@@ -8,7 +8,8 @@ from __future__ import annotations
 from aws_cdk import CfnOutput, Fn, Stack
 from constructs import Construct
 
-from cdk_app.stages import ZONES, StageConfig
+from cdk_app.settings import ZONES
+from cdk_app.stages import StageConfig
 from stacks.constructs.alarms import Alarms
 from stacks.constructs.mlflow_address import MlflowAddress
 from stacks.constructs.mlflow_database import MlflowDatabase

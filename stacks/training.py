@@ -13,7 +13,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk_app.images import TRAINING
-from cdk_app.stages import JobLauncher, StageConfig
+from cdk_app.settings import JobLauncher
+from cdk_app.stages import StageConfig
 from stacks.constructs import alarms as kinds
 from stacks.constructs.alarms import FIVE_MINUTES, Alarms
 from stacks.constructs.job_roles import JobRole

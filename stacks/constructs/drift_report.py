@@ -16,7 +16,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk_app.images import MONITORING
-from cdk_app.stages import JobLauncher, StageConfig
+from cdk_app.settings import JobLauncher
+from cdk_app.stages import StageConfig
 from monitoring.metric_names import NAMESPACE
 from stacks.constructs.reasons import acknowledge, wildcard_below
 from stacks.constructs.stream_archive import PREFIX

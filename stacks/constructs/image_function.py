@@ -11,7 +11,8 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk_app.images import LAMBDAS
-from cdk_app.stages import ALIAS, FunctionSettings, StageConfig
+from cdk_app.settings import FunctionSettings
+from cdk_app.stages import ALIAS, StageConfig
 from lambdas.common.metric_names import NAMESPACE
 from stacks.constructs.log_group import log_group
 from stacks.constructs.reasons import acknowledge

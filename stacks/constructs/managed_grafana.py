@@ -9,7 +9,8 @@ from aws_cdk import aws_grafana as grafana
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk_app.stages import GrafanaSettings, StageConfig
+from cdk_app.settings import GrafanaSettings
+from cdk_app.stages import StageConfig
 from stacks.constructs.reasons import acknowledge
 
 

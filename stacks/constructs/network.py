@@ -7,7 +7,8 @@ from typing import Final
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from cdk_app.stages import ZONES, StageConfig
+from cdk_app.settings import ZONES
+from cdk_app.stages import StageConfig
 from stacks.constructs.log_group import log_group
 from stacks.constructs.reasons import acknowledge
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from cdk_app.stages import PRODUCT, TrainingSettings
+from cdk_app.settings import TrainingSettings
+from cdk_app.stages import PRODUCT
 
 Json = dict[str, Any]
 

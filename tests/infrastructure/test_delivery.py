@@ -12,7 +12,8 @@ import pytest
 from aws_cdk import App, Environment
 
 from cdk_app.canary import MARK
-from cdk_app.stages import STAGES, DeliverySettings, StageConfig, StageError, stage_config
+from cdk_app.settings import DeliverySettings, StageError
+from cdk_app.stages import STAGES, StageConfig, stage_config
 from cdk_app.validations import validate
 from stacks.delivery import CANARY_KEYS, DeliveryStack
 
@@ -215,7 +216,7 @@ def warnings(folder: Path) -> list[str]:
 )
 def test_synthesis_says_that_nobody_is_let_in(settings: DeliverySettings, said: bool, tmp_path: Path) -> None:
     template = synthesise(tmp_path, settings)
-    assert any("Set REPOSITORY in cdk_app/stages.py" in warning for warning in warnings(tmp_path)) == said
+    assert any("Set REPOSITORY in cdk_app/settings.py" in warning for warning in warnings(tmp_path)) == said
     assert template["Outputs"]["Repository"]["Value"] == settings.repository
 
 

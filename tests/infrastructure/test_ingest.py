@@ -13,7 +13,8 @@ import pytest
 from aws_cdk import App
 
 from cdk_app.images import ROOT
-from cdk_app.stages import PAID_SOURCES, STAGES, TWEET_SOURCES, IngestSettings, StageConfig, StageError, stage_config
+from cdk_app.settings import PAID_SOURCES, TWEET_SOURCES, IngestSettings, StageError
+from cdk_app.stages import STAGES, StageConfig, stage_config
 from cdk_app.validations import validate
 from ingest.events import SourceName
 from ingest.metric_names import METRICS

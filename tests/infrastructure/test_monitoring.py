@@ -15,7 +15,8 @@ from aws_cdk import App, assertions
 
 from cdk_app.composition import compose
 from cdk_app.images import MONITORING, ROOT
-from cdk_app.stages import GrafanaSettings, MonitoringSettings, StageConfig, StageError, stage_config
+from cdk_app.settings import GrafanaSettings, MonitoringSettings, StageError
+from cdk_app.stages import StageConfig, stage_config
 from ingest import metric_names as tweet_sources
 from lambdas.common import metric_names as functions
 from monitoring import metric_names as watched

@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from cdk_app.stages import (
+from cdk_app.settings import (
     FunctionSettings,
     JobLauncher,
-    StageConfig,
     StageError,
     StreamSettings,
     TrackingSettings,
     TrainingSettings,
-    stage_config,
 )
+from cdk_app.stages import StageConfig, stage_config
 from tests.infrastructure.templates import STAGES
 
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from cdk_app.stages import PAID_SOURCES, stage_config
+from cdk_app.settings import PAID_SOURCES
+from cdk_app.stages import stage_config
 from ingest import metric_names as ingest_names
 from ingest.budget import X_PRICE_PER_READ
 from lambdas.common import metric_names as function_names
