@@ -12,60 +12,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from itertools import product
 from operator import itemgetter
 from typing import Final
 
+from moderation.signs import UNREADABLE, readings
+from moderation.spelling import close, deletions, scramble, skeleton, sound, without_vowels
 from moderation.vocabulary import Vocabulary
 
-_LEET: Final[dict[str, str]] = {
-    "0": "o",
-    "1": "il",
-    "2": "z",
-    "3": "e",
-    "4": "a",
-    "5": "s",
-    "6": "gb",
-    "7": "t",
-    "8": "b",
-    "9": "g",
-    "@": "a",
-    "$": "s",
-    "!": "il",
-    "|": "il",
-    "+": "t",
-    "(": "c",
-    "<": "c",
-    "{": "c",
-    "[": "c",
-    "#": "h",
-    "%": "x",
-    "&": "a",
-}
-_PAIRS_OF_SIGNS: Final = (
-    ("|\\/|", "m"),
-    ("/\\/\\", "m"),
-    ("\\/\\/", "w"),
-    ("|\\|", "n"),
-    ("/\\/", "n"),
-    ("|-|", "h"),
-    ("|<", "k"),
-    ("|{", "k"),
-    ("|3", "b"),
-    ("|)", "d"),
-    ("|>", "p"),
-    ("()", "o"),
-    ("[]", "o"),
-    ("\\/", "v"),
-    ("/\\", "a"),
-    ("|_|", "u"),
-    ("(_)", "u"),
-    ("><", "x"),
-    ("ph", "f"),
-    ("vv", "w"),
-)
-_UNREADABLE: Final = re.compile(r"[*.,':;?\"~^=`}]|^[^|]*-|^[^\\]*/[^\\]*$|^[^|(]*_")
-"""Finds signs that stand for no letter: some never, a dash only after |, a slash only with \\, _ only after | or (."""
 _MASK: Final = re.compile(r"[*#_\-.%?@$!&^+~=]")
 _HASHTAG: Final = re.compile(r"#[a-z]{5,}")
 _EDGES: Final = re.compile(r"^[*#_\-.%?@$!&^+~=]+|[*#_\-.%?@$!&^+~=]+$")
@@ -73,12 +26,10 @@ _LETTER: Final = re.compile(r"[^\W\d_]")
 _AMOUNT: Final = re.compile(r"\W*\d[\d,.]*[a-z]{1,2}\W*|[a-z]{1,3}\d+")
 _RUN: Final = re.compile(r"(.)\1+")
 _LONG_RUN: Final = re.compile(r"(.)\1{2,}")
-_LETTER_SOUNDS: Final = str.maketrans({"x": "ks", "c": "k", "q": "k", "z": "s", "j": "g", "y": "i"})
 _JOINED_COST: Final = 9.0
 """What may be paid, in nats, to read a word as several, beside one nat for each of its letters."""
 
 _MEAN_PART: Final = 2.5
-_MOST_VARIANTS: Final = 16
 _LONGEST_WORD: Final = 20
 _LONGEST_READ: Final = 40
 """Characters of text whose digits and signs are read as letters: two or three may stand for one."""
@@ -154,12 +105,12 @@ class Repairs:
                 self._index(word)
 
     def _index(self, word: str) -> None:
-        self._skeletons.setdefault(_skeleton(word), word)
-        self._sounds.setdefault(_sound(word), word)
+        self._skeletons.setdefault(skeleton(word), word)
+        self._sounds.setdefault(sound(word), word)
         if len(word) >= 4:  # noqa: PLR2004 - of a shorter word a deletion leaves next to nothing
-            self._scrambles.setdefault(_scramble(word), word)
+            self._scrambles.setdefault(scramble(word), word)
             self._deletions[word] = word
-            for shorter in _deletions(word):
+            for shorter in deletions(word):
                 if shorter not in self._telling:
                     self._deletions.setdefault(shorter, word)
 
@@ -236,25 +187,25 @@ class Repairs:
         """A telling word written backwards, with its middle shuffled, without its vowels, or as it sounds."""
         if word[::-1] in self._telling:
             return word[::-1]
-        found = self._scrambles.get(_scramble(word))
+        found = self._scrambles.get(scramble(word))
         if found:
             return found
-        if len(_without_vowels(word)) + 2 >= len(word):  # one vowel may be left, beside the first letter
-            skeleton = _skeleton(word)
-            if len(skeleton) >= 3 and len(word) <= len(skeleton) + 1:  # noqa: PLR2004
-                found = self._skeletons.get(skeleton)
+        if len(without_vowels(word)) + 2 >= len(word):  # one vowel may be left, beside the first letter
+            bare = skeleton(word)
+            if len(bare) >= 3 and len(word) <= len(bare) + 1:  # noqa: PLR2004
+                found = self._skeletons.get(bare)
                 if found:
                     return found
-        sound = _sound(word)
-        return self._sounds.get(sound) if len(sound) >= 3 else None  # noqa: PLR2004
+        heard = sound(word)
+        return self._sounds.get(heard) if len(heard) >= 3 else None  # noqa: PLR2004
 
     def _misspelt(self, word: str) -> str | None:
         """A telling word with the same first letter, one letter more, fewer, changed or swapped away."""
         if len(word) < 5:  # noqa: PLR2004
             return None
         best, most = None, 0
-        for found in filter(None, map(self._deletions.get, (word, *_deletions(word)))):
-            if found[0] == word[0] and self._counts[found] > most and _close(found, word):
+        for found in filter(None, map(self._deletions.get, (word, *deletions(word)))):
+            if found[0] == word[0] and self._counts[found] > most and close(found, word):
                 best, most = found, self._counts[found]
         return best
 
@@ -266,12 +217,12 @@ class Repairs:
         return next(filter(self._counts.__contains__, _squeezed(word, twice)), twice)
 
     def _unleet(self, text: str) -> str | None:
-        if len(text) > _LONGEST_READ or _UNREADABLE.search(text) or not _LETTER.search(text):
+        if len(text) > _LONGEST_READ or UNREADABLE.search(text) or not _LETTER.search(text):
             return None
         least = _COMMON if _AMOUNT.fullmatch(text) or len(text) < 3 else _SEEN  # noqa: PLR2004
-        readings = list(_readings(text))
-        squeezed = [self._squeeze(reading) for reading in readings[:2] if reading.isalpha()]
-        for word in (*readings, *squeezed):
+        read = list(readings(text))
+        squeezed = [self._squeeze(reading) for reading in read[:2] if reading.isalpha()]
+        for word in (*read, *squeezed):
             if word in self._telling or self._counts.get(word, 0) >= least:
                 return word
         return None
@@ -309,20 +260,6 @@ def _lengths_by_opening(words: Iterable[str]) -> dict[str, tuple[int, ...]]:
     return {opening: tuple(sorted(found)) for opening, found in lengths.items()}
 
 
-def _readings(text: str) -> Iterator[str]:
-    """What text may say once digits and signs are read as letters; a handful at most."""
-    if text.isalpha():
-        return
-    for signs, letter in _PAIRS_OF_SIGNS:
-        if signs in text:
-            text = text.replace(signs, letter)
-    choices = [_LEET.get(letter, letter) for letter in text]
-    for number, letters in enumerate(product(*choices)):
-        if number >= _MOST_VARIANTS:
-            return
-        yield "".join(letters)
-
-
 def _squeezed(word: str, twice: str) -> Iterator[str]:
     """What a word with runs of a letter may be short for, likeliest first."""
     yield twice
@@ -337,35 +274,3 @@ def _one_run_kept(word: str) -> Iterator[str]:
     runs = list(_RUN.finditer(word))
     for kept in runs[:4] if len(runs) > 1 else ():  # of a single run, two are what has been tried
         yield _RUN.sub(r"\1", word[: kept.start()]) + kept.group(1) * 2 + _RUN.sub(r"\1", word[kept.end() :])
-
-
-def _close(found: str, word: str) -> bool:
-    """Whether a changed letter is believable: it makes another word of a short word too easily, unless two swapped."""
-    return len(found) != len(word) or len(word) > 7 or sorted(found) == sorted(word)  # noqa: PLR2004
-
-
-def _deletions(word: str) -> list[str]:
-    return [word[:place] + word[place + 1 :] for place in range(1, len(word))]
-
-
-def _skeleton(word: str) -> str:
-    """The first letter and the consonants after it, doubled ones once."""
-    consonants = _without_vowels(word[1:])
-    return word[0] + (_RUN.sub(r"\1", consonants) if _RUN.search(consonants) else consonants)
-
-
-def _scramble(word: str) -> tuple[str, str, str]:
-    return word[0], "".join(sorted(word[1:-1])), word[-1]
-
-
-def _sound(word: str) -> str:
-    """Roughly how a word sounds, so that other spellings of it come out alike."""
-    if "h" in word:
-        word = word.replace("ph", "f").replace("gh", "g")
-    word = word.replace("kn", "n").replace("wr", "r").replace("ck", "k").replace("sch", "sk").replace("qu", "kw")
-    word = word.translate(_LETTER_SOUNDS).replace("ee", "i").replace("ea", "i").replace("oo", "u").replace("ou", "u")
-    return _RUN.sub(r"\1", word) if _RUN.search(word) else word
-
-
-def _without_vowels(word: str) -> str:
-    return word.replace("a", "").replace("e", "").replace("i", "").replace("o", "").replace("u", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from moderation import repair
+from moderation import signs, spelling
 
 _DISGUISED = st.text("abehknopstuvwx013457@$!|+(<{[#%&\\/-_)>].,*'~", min_size=1, max_size=10)
 
@@ -13,12 +13,12 @@ _DISGUISED = st.text("abehknopstuvwx013457@$!|+(<{[#%&\\/-_)>].,*'~", min_size=1
 @settings(deadline=None)
 @given(_DISGUISED)
 def test_no_word_comes_of_text_that_is_called_unreadable(text: str) -> None:
-    assume(repair._UNREADABLE.search(text))
-    assert not any(reading.isalpha() for reading in repair._readings(text))
+    assume(signs.UNREADABLE.search(text))
+    assert not any(reading.isalpha() for reading in signs.readings(text))
 
 
 @settings(deadline=None)
 @given(st.text("aeioubcdst", min_size=4, max_size=12))
 def test_words_with_too_many_vowels_are_no_skeletons(word: str) -> None:
-    assume(len(repair._without_vowels(word)) + 2 < len(word))
-    assert len(word) > len(repair._skeleton(word)) + 1
+    assume(len(spelling.without_vowels(word)) + 2 < len(word))
+    assert len(word) > len(spelling.skeleton(word)) + 1
