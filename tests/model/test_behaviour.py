@@ -11,7 +11,7 @@ import pytest
 from moderation.labels import HARMLESS, LABELS, Label
 from moderation.lexicon import kinds_of, names
 from moderation.model import Model
-from training_jobs.evaluation import identity, sentences
+from training_jobs.evaluation import cruelty, identity, sentences
 from training_jobs.evaluation.attacks import NAMED, OTHERS, attacked
 from training_jobs.evaluation.figures import about_groups, clean, out_of_domain, robustness, under_attack
 from training_jobs.fitting import augmentation
@@ -67,7 +67,8 @@ def test_another_name_for_a_user_or_a_link_changes_nothing(model: Model) -> None
 def test_insults_raise_the_probability_of_harm(model: Model) -> None:
     text = "my weekend today about the film"
     harm = 1 - model.score([text, f"{text} you stupid worthless loser"])[:, _HARMLESS_COLUMN]
-    assert harm[1] > harm[0] + 0.3
+    odds = harm / (1 - harm)  # not the difference: the words around are those of harmless tweets, and count, too
+    assert odds[1] > 1_000 * odds[0]
 
 
 def test_augmentation_and_tests_share_no_term_and_no_template() -> None:
@@ -76,7 +77,10 @@ def test_augmentation_and_tests_share_no_term_and_no_template() -> None:
     tested = {term.lower() for group in identity.GROUPS for term in (group.adjective, group.plural)}
     assert not trained & tested
     templates = {_bare(template) for kind in grammar().kinds for template in kind.templates}
-    kinds = (*identity.HARMLESS_KINDS.values(), *identity.ATTACK_KINDS.values())
+    kinds = (
+        *identity.HARMLESS_KINDS.values(), *identity.ATTACK_KINDS.values(),
+        *cruelty.CRUEL.values(), *cruelty.NOT_CRUEL.values(),
+    )  # fmt: skip
     assert not templates & {_bare(template) for of in kinds for template in of}
 
 
@@ -102,6 +106,7 @@ def test_augmentation_makes_no_sentence_that_behaviour_is_asked_about(tweets: tu
     asked = (
         *sentences.INSULTS, *sentences.THREATS, *sentences.GREETINGS, *sentences.EVERYDAY, *sentences.CRITICISM,
         *sentences.SWEARING, *sentences.SUPPORT, *(text for pair in sentences.SWAPPED for text in pair),
+        *(text for kinds in (cruelty.CRUEL, cruelty.NOT_CRUEL) for texts in kinds.values() for text in texts),
     )  # fmt: skip
     assert len(asked) == len({text.lower() for text in asked})
     assert not made & {text.lower().strip(" .!") for text in asked}

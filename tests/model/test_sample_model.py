@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from moderation.labels import LABELS
-from training_jobs.evaluation import identity, sentences
+from training_jobs.evaluation import cruelty, identity, sentences
 from training_jobs.evaluation.attacks import NAMED, OTHERS
 from training_jobs.evaluation.exam import Exam
 from training_jobs.evaluation.examination import calibration_error, examine
@@ -88,6 +88,16 @@ def test_groups_are_neither_suspects_nor_fair_game(findings: Findings) -> None:
     assert caught["insult"] > 0.8
     assert findings.plain_attacks.caught > 0.65
     assert caught["without a bad word"] > findings.neutral.flagged  # a name alone must count for less than an attack
+
+
+def test_cruelty_to_somebody_is_told_from_kindness(findings: Findings) -> None:
+    assert [kind.attack for kind in findings.people] == [True] * len(cruelty.CRUEL) + [False] * len(cruelty.NOT_CRUEL)
+    for whole, attack in ((findings.cruel, True), (findings.not_cruel, False)):
+        parts = [kind.shares for kind in findings.people if kind.attack is attack]
+        assert whole.rows == sum(part.rows for part in parts)
+        assert whole.caught * whole.rows == pytest.approx(sum(part.caught * part.rows for part in parts))
+    assert findings.cruel.caught > findings.not_cruel.caught + 0.2
+    assert findings.cruel.flagged > findings.not_cruel.flagged + 0.1
 
 
 def test_every_group_is_asked_about_with_every_kind_of_sentence(findings: Findings) -> None:

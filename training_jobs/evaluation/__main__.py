@@ -82,10 +82,12 @@ def _say(console: Console, findings: Findings, page: Path) -> None:
         ("macro-F1 under the worst known disguise / others", f"{findings.worst_named:.3f} / {findings.mean_other:.3f}"),
         ("neutral sentences about groups flagged", f"{findings.neutral.flagged:.1%}"),
         ("plain attacks on groups caught", f"{findings.plain_attacks.caught:.1%}"),
+        ("cruelty to single people flagged / to a person / passed", _shares(findings.cruel)),
+        ("harmless sentences to them, likewise", _shares(findings.not_cruel)),
     )
     console.print(f"{subject.candidate} on {subject.rows:,} tweets of {subject.data}")
     for name, value in rows:
-        console.print(f"  {name:<50}{value}", highlight=False)
+        console.print(f"  {name:<58}{value}", highlight=False)
     for behaviour in findings.behaviours:
         if not behaviour.held:
             console.print(

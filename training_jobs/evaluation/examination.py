@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score, roc_curve
 
 from moderation.labels import HARMLESS, LABELS
-from training_jobs.evaluation import identity
+from training_jobs.evaluation import cruelty, identity
 from training_jobs.evaluation.attacks import NAMED, OTHERS, attacked
 from training_jobs.evaluation.behaviour import behaviours
 from training_jobs.evaluation.exam import Exam, ForeignTweets
@@ -24,6 +24,7 @@ from training_jobs.evaluation.findings import (
     KindOfSentence,
     OutOfDomain,
     Point,
+    Shares,
 )
 from training_jobs.evaluation.judge import Judge, Judged
 from training_jobs.measures import CALIBRATION_BINS, columns_of, measure
@@ -82,6 +83,9 @@ def examine(exam: Exam, foreign: ForeignTweets | None, progress: Progress) -> Fi
         groups=about_groups(judge),
         neutral=judge([text for text, _ in identity.harmless()]).shares(),
         plain_attacks=judge([text for text, _ in identity.attacks()]).shares(),
+        people=about_people(judge),
+        cruel=_of_all(judge, cruelty.CRUEL),
+        not_cruel=_of_all(judge, cruelty.NOT_CRUEL),
         behaviours=behaviour,
         out_of_domain=_out_of_domain(judge, foreign) if foreign else None,
     )
@@ -144,6 +148,19 @@ def kinds_of_sentences(judge: Judge) -> list[KindOfSentence]:
         for attack, kinds in ((False, identity.HARMLESS_KINDS), (True, identity.ATTACK_KINDS))
         for kind, templates in kinds.items()
     ]
+
+
+def about_people(judge: Judge) -> list[KindOfSentence]:
+    """What becomes of each kind of sentence to and about single people, the cruel ones first."""
+    return [
+        KindOfSentence(kind, attack, judge(texts).shares())
+        for attack, kinds in ((True, cruelty.CRUEL), (False, cruelty.NOT_CRUEL))
+        for kind, texts in kinds.items()
+    ]
+
+
+def _of_all(judge: Judge, kinds: Mapping[str, Sequence[str]]) -> Shares:
+    return judge([text for texts in kinds.values() for text in texts]).shares()
 
 
 def _under_attack(

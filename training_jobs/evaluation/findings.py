@@ -111,7 +111,7 @@ class Attacked(msgspec.Struct, frozen=True):
 
 
 class KindOfSentence(msgspec.Struct, frozen=True):
-    """What becomes of one kind of sentence, whatever the group; ``attack`` says whether the sentences attack."""
+    """What becomes of one kind of sentence, whoever it is about; ``attack`` says whether the sentences attack."""
 
     name: str
     attack: bool
@@ -206,6 +206,9 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
         groups: the same, by group and kind.
         neutral: what becomes of neutral sentences about groups.
         plain_attacks: what becomes of attacks on groups in plain words.
+        people: what becomes of sentences to and about single people, by kind.
+        cruel: what becomes of all cruel ones.
+        not_cruel: what becomes of the harmless ones on the same subjects.
         behaviours: what a model must do.
         out_of_domain: on tweets of another source; None without any.
     """
@@ -231,6 +234,9 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     groups: list[GroupCell]
     neutral: Shares
     plain_attacks: Shares
+    people: list[KindOfSentence]
+    cruel: Shares
+    not_cruel: Shares
     behaviours: list[Behaviour]
     out_of_domain: OutOfDomain | None = None
 
@@ -244,6 +250,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
             "evaluation/mean_other_attack": self.mean_other,
             "evaluation/groups/neutral_flagged": self.neutral.flagged,
             "evaluation/groups/attacks_caught": self.plain_attacks.caught,
+            "evaluation/people/cruel_caught": self.cruel.caught,
+            "evaluation/people/harmless_flagged": self.not_cruel.flagged,
             "evaluation/behaviours_held": sum(behaviour.held for behaviour in self.behaviours) / len(self.behaviours),
         }
         for name, shares in (("harmful", self.harmful), ("harmless", self.harmless)):

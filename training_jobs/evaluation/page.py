@@ -29,6 +29,7 @@ PICTURES: Final[Mapping[str, Callable[[Findings, Path], None]]] = {
     "coverage": plots.draw_coverage,
     "robustness": plots.draw_robustness,
     "groups": heat_maps.draw_groups,
+    "people": plots.draw_people,
     "out_of_domain": plots.draw_out_of_domain,
 }
 """What draws each picture; ``out_of_domain`` only where there are such tweets."""

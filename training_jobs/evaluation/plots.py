@@ -45,6 +45,12 @@ def draw_out_of_domain(findings: Findings, file: Path) -> None:
         draw(file, 1.9, lambda figure: _stacked(figure.subplots(), rows))
 
 
+def draw_people(findings: Findings, file: Path) -> None:
+    """Draw the same for sentences to and about single people, by kind."""
+    rows = [(kind.name, kind.shares) for kind in findings.people]
+    draw(file, 0.9 + 0.42 * len(rows), lambda figure: _stacked(figure.subplots(), rows))
+
+
 def draw_tradeoff(findings: Findings, file: Path) -> None:
     """Draw harmful tweets caught against harmless ones caught, with what the model's thresholds make of it."""
 

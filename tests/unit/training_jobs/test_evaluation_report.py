@@ -20,7 +20,7 @@ from training_jobs.evaluation.page import FORMATS, PAGE_FILE, PICTURES, find
 from training_jobs.prepared import read_prepared
 
 SECTIONS = {
-    "decisions", "kinds", "probabilities", "disguises", "groups", "behaviour", "elsewhere", "method",
+    "decisions", "kinds", "probabilities", "disguises", "groups", "people", "behaviour", "elsewhere", "method",
 }  # fmt: skip
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -108,7 +108,7 @@ def test_every_measured_part_has_its_numbers_on_the_page(report: Page) -> None:
     named = {path.partition(".")[0] for path, _, _ in report.figures}
     assert named >= {
         "subject", "measures", "harmful", "harmless", "auroc", "harm_calibration_error", "worst_named", "mean_other",
-        "kinds", "neutral", "plain_attacks", "behaviours", "out_of_domain",
+        "kinds", "neutral", "plain_attacks", "cruel", "not_cruel", "behaviours", "out_of_domain",
     }  # fmt: skip
 
 
