@@ -1,9 +1,10 @@
-"""Tweets made up for training: disguised copies of real ones, and sentences about groups of people.
+"""Tweets made up for training: disguised copies of real ones, and sentences about groups of people and to single ones.
 
 A model that has only seen groups named in attacks takes the name for the attack. So it is also shown people of many
 groups doing ordinary things, people who like them or stand up for them, and ordinary tweets without any group (all
 harmless), and people who speak of abuse to condemn, deny or report it; and attacks and threats, lest it learn that a
-group's name is always harmless, and that what its training data has little of is none. Many of these sentences stand
+group's name is always harmless, and that what its training data has little of is none. Beside cruelty to one person,
+which often has no bad word, stand praise, comfort and teasing on the same subjects. Many of these sentences stand
 beside an ordinary one, as they do in tweets, so that neither length nor a word by the way decides what a tweet is. All
 of it comes from a seed. The terms and templates are none of those by which models are tested
 (``training_jobs.evaluation``).
