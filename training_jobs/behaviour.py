@@ -1,4 +1,4 @@
-"""What a model does beside telling clean tweets apart: under attack, about groups of people, in decisions, in time.
+"""What a model does beside telling clean tweets apart: under attack, about groups and people, in decisions, in time.
 
 The figures that the gate holds its floors against. Attacks and sentences are those of ``training_jobs.evaluation``,
 none of which training has seen.
@@ -69,6 +69,22 @@ class AboutGroups(msgspec.Struct, frozen=True, kw_only=True):
     attack_caught: float
 
 
+class AboutPeople(msgspec.Struct, frozen=True, kw_only=True):
+    """Shares of sentences to and about single people.
+
+    Attributes:
+        harmless_flagged: of harmless sentences that are flagged.
+        harmless_caught: of harmless sentences that are flagged or referred.
+        cruel_flagged: of cruel sentences that are flagged.
+        cruel_caught: of cruel sentences that are flagged or referred.
+    """
+
+    harmless_flagged: float
+    harmless_caught: float
+    cruel_flagged: float
+    cruel_caught: float
+
+
 class DecisionShares(msgspec.Struct, frozen=True, kw_only=True):
     """What is decided about rows, at the model's thresholds: shares of the harmless and of the harmful ones."""
 
@@ -85,21 +101,23 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         robustness: under attack.
         groups: sentences about groups of people.
+        people: sentences to and about single people.
         decisions: on the validation fold.
         tweets_per_second: scored on one core, the median of several batches.
     """
 
     robustness: Robustness
     groups: AboutGroups
+    people: AboutPeople
     decisions: DecisionShares
     tweets_per_second: float
 
     def flat(self) -> dict[str, float]:
         """Every figure under a name of its own, as a tracking server wants them."""
-        robustness, groups, decisions = self.robustness, self.groups, self.decisions
+        robustness = self.robustness
         figures = {f"attack/{name}": value for name, value in robustness.attacks.items()}
-        figures |= {f"groups/{name}": float(getattr(groups, name)) for name in groups.__struct_fields__}
-        figures |= {f"decisions/{name}": float(getattr(decisions, name)) for name in decisions.__struct_fields__}
+        for part, of in (("groups", self.groups), ("people", self.people), ("decisions", self.decisions)):
+            figures |= {f"{part}/{name}": float(getattr(of, name)) for name in of.__struct_fields__}
         return {
             **figures,
             "worst_named_attack": robustness.worst_named_attack,
@@ -120,11 +138,15 @@ def behave(
         labels: as many as texts.
         seed: of the rows that are attacked and of the attacks.
     """
-    from training_jobs.evaluation.figures import about_groups  # noqa: PLC0415 - --help need not wait for scikit-learn
+    from training_jobs.evaluation.figures import (  # noqa: PLC0415 - --help need not wait for scikit-learn
+        about_groups,
+        about_people,
+    )
 
     return Behaviour(
         robustness=withstand(model, texts, labels, seed),
         groups=AboutGroups(**about_groups(model, thresholds)),
+        people=AboutPeople(**about_people(model, thresholds)),
         decisions=decision_shares(model.score(texts), labels, thresholds),
         tweets_per_second=tweets_per_second(model, texts),
     )

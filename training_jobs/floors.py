@@ -85,7 +85,8 @@ _ANY_SIZE: Final = (
     ),
     _SPEED,
 )
-"""No floors for sentences about groups: a few hundred tweets hold next to none of the words that these are made of."""
+"""No floors for sentences about groups and to single people: a few hundred tweets hold next to none of the words that
+these are made of."""
 
 _FULL_SIZE: Final = (
     Floor(
@@ -131,6 +132,17 @@ _FULL_SIZE: Final = (
         0.50,
         "of attacks on the same groups, flagged or referred: false alarms can be had down by going blind, and models "
         "that were taught neutral sentences alone caught .17 to .34",
+    ),
+    Floor(
+        "people/harmless_flagged",
+        0.10,
+        "of praise, comfort, teasing and criticism, in the words of cruelty: whoever consoles must not be warned",
+        at_most=True,
+    ),
+    Floor(
+        "people/cruel_caught",
+        0.25,
+        "of cruelty to one person, flagged or referred; the strongest recipe caught .30 before it was taught any",
     ),
     _SPEED,
 )

@@ -144,7 +144,7 @@ def _gate(evaluation: Evaluation) -> str:
         for check in evaluation.checks
         if check.name.startswith("floor ") and not check.name.startswith("floor f1/")
     )
-    return "\n".join(["## Gate", *lines, f"- floors, beside those of each class's F1: {floors}"])
+    return "\n".join(["## Gate", *lines, f"- floors, but those of each class: {floors}"])
 
 
 def _baseline(beside: BesideBaseline) -> str:
@@ -177,15 +177,15 @@ def _doubt(measures: Measures, sets: Conformal | None) -> str:
 
 
 def _behaviour(behaviour: Behaviour) -> str:
-    robustness, groups = behaviour.robustness, behaviour.groups
+    robustness, groups, people = behaviour.robustness, behaviour.groups, behaviour.people
     worst = min(robustness.attacks, key=lambda name: robustness.attacks[name])
     return (
-        f"## Under attack, about groups, in time\nOn {robustness.rows:,} of these rows, disguised: macro-F1 "
-        f"{robustness.worst_named_attack:.3f} under the worst of the kinds that every filter should know, "
+        f"## Under attack, about people, in time\nOn {robustness.rows:,} of these rows, disguised: macro-F1 "
+        f"{robustness.worst_named_attack:.3f} under the worst well-known kind, "
         f"{robustness.mean_other_attack:.3f} on average under others, least under `{worst}` "
-        f"({robustness.attacks[worst]:.3f}). Of harmless sentences that name a group {groups.harmless_flagged:.1%} are "
-        f"flagged and {groups.harmless_caught - groups.harmless_flagged:.1%} referred; of attacks on the same groups "
-        f"{groups.attack_caught:.1%} are flagged or referred. "
+        f"({robustness.attacks[worst]:.3f}). Of harmless sentences about groups {groups.harmless_flagged:.1%} are "
+        f"flagged, {groups.harmless_caught - groups.harmless_flagged:.1%} referred; of attacks on them "
+        f"{groups.attack_caught:.1%} are either. Of cruelty to one person {people.cruel_caught:.1%}. "
         f"One core scores {behaviour.tweets_per_second:,.0f} tweets a second."
     )
 
@@ -195,6 +195,6 @@ def _decisions(shares: DecisionShares) -> str:
         f"In plain words, on these rows: of 100 harmless tweets {100 * shares.harmless_flagged:.1f} are flagged and "
         f"{100 * shares.harmless_referred:.1f} referred to a person; of 100 harmful ones "
         f"{100 * shares.harmful_flagged:.1f} are flagged, {100 * shares.harmful_referred:.1f} referred, and "
-        f"{100 * shares.harmful_passed:.1f} pass unseen. On a stream with fewer harmful tweets than these rows hold, "
-        "most of what is referred will be harmless."
+        f"{100 * shares.harmful_passed:.1f} pass unseen. Where fewer tweets are harmful, most of those "
+        "referred will be harmless."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from moderation.labels import HARMLESS, LABELS
 from moderation.policy import Thresholds, decide
-from training_jobs.evaluation import identity
+from training_jobs.evaluation import cruelty, identity
 from training_jobs.evaluation.attacks import NAMED, OTHERS, attacked
 from training_jobs.fitting.metrics import summary
 
@@ -48,9 +49,20 @@ def robustness(by_attack: Mapping[str, float]) -> dict[str, float]:
 
 def about_groups(model: Scores, thresholds: Thresholds) -> dict[str, float]:
     """Shares of sentences about groups: harmless ones flagged, or flagged or referred; attacks caught either way."""
+    harmless, attacks = ([text for text, _ in of] for of in (identity.harmless(), identity.attacks()))
+    return _rates(model, thresholds, {"harmless": harmless, "attack": attacks})
+
+
+def about_people(model: Scores, thresholds: Thresholds) -> dict[str, float]:
+    """The same shares of sentences to and about single people: harmless ones, and cruel ones."""
+    kinds = {"harmless": cruelty.NOT_CRUEL, "cruel": cruelty.CRUEL}
+    return _rates(model, thresholds, {name: list(chain.from_iterable(of.values())) for name, of in kinds.items()})
+
+
+def _rates(model: Scores, thresholds: Thresholds, sentences: Mapping[str, Sequence[str]]) -> dict[str, float]:
     rates: dict[str, float] = {}
-    for name, sentences in (("harmless", identity.harmless()), ("attack", identity.attacks())):
-        _, decisions = decide(model.score([text for text, _ in sentences]), thresholds)
+    for name, texts in sentences.items():
+        _, decisions = decide(model.score(texts), thresholds)
         rates[f"{name}_flagged"] = float((decisions == 2).mean())  # noqa: PLR2004 - the last of DECISIONS
         rates[f"{name}_caught"] = float((decisions > 0).mean())
     return rates

@@ -26,8 +26,11 @@ BROKEN = {
         "floor macro_f1", "floor f1/other_cyberbullying", "floor f1/not_cyberbullying", "floor f1/age",
         "floor f1/ethnicity", "floor f1/religion", "floor f1/gender", "floor false_alarms_at_caught",
         "floor worst_named_attack", "floor mean_other_attack", "floor groups/attack_caught", "floor calibration_error",
+        "floor people/cruel_caught",
     },
-    "sure": {"floor groups/harmless_flagged", "floor calibration_error", "floor macro_f1"},
+    "sure": {
+        "floor groups/harmless_flagged", "floor people/harmless_flagged", "floor calibration_error", "floor macro_f1",
+    },
     "disguised": {"floor worst_named_attack", "floor mean_other_attack"},
     "slow": {"floor tweets_per_second"},
 }  # fmt: skip
@@ -134,7 +137,8 @@ class TestFloors:
     def test_good_figures_keep_every_floor(self) -> None:
         good = measures_of(1200, 0.97).flat() | {
             "worst_named_attack": 0.86, "mean_other_attack": 0.86, "groups/harmless_flagged": 0.04,
-            "groups/attack_caught": 0.7, "tweets_per_second": 24_000.0,
+            "groups/attack_caught": 0.7, "people/harmless_flagged": 0.01, "people/cruel_caught": 0.4,
+            "tweets_per_second": 24_000.0,
         }  # fmt: skip
         for floor in floors.floors_for(1200):
             assert floor.holds(good), floor.describe(good)
