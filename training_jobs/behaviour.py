@@ -19,7 +19,7 @@ from moderation.policy import DECISIONS, Thresholds, decide
 from training_jobs.measures import columns_of
 
 ATTACKED_ROWS: Final = 1_000
-"""Rows that are put under each of about thirty attacks: enough for a standard error of about .012 each, and a matter
+"""Rows that are put under each of some forty attacks: enough for a standard error of about .012 each, and a matter
 of seconds."""
 
 TIMED_BATCH: Final = 200
