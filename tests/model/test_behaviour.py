@@ -78,8 +78,7 @@ def test_augmentation_and_tests_share_no_term_and_no_template() -> None:
     assert not trained & tested
     templates = {_bare(template) for kind in grammar().kinds for template in kind.templates}
     kinds = (
-        *identity.HARMLESS_KINDS.values(), *identity.ATTACK_KINDS.values(),
-        *cruelty.CRUEL.values(), *cruelty.NOT_CRUEL.values(),
+        *identity.HARMLESS_KINDS.values(), *identity.ATTACK_KINDS.values(), cruelty.cruel(), cruelty.not_cruel(),
     )  # fmt: skip
     assert not templates & {_bare(template) for of in kinds for template in of}
 
@@ -106,7 +105,7 @@ def test_augmentation_makes_no_sentence_that_behaviour_is_asked_about(tweets: tu
     asked = (
         *sentences.INSULTS, *sentences.THREATS, *sentences.GREETINGS, *sentences.EVERYDAY, *sentences.CRITICISM,
         *sentences.SWEARING, *sentences.SUPPORT, *(text for pair in sentences.SWAPPED for text in pair),
-        *(text for kinds in (cruelty.CRUEL, cruelty.NOT_CRUEL) for texts in kinds.values() for text in texts),
+        *cruelty.cruel(), *cruelty.not_cruel(),
     )  # fmt: skip
     assert len(asked) == len({text.lower() for text in asked})
     assert not made & {text.lower().strip(" .!") for text in asked}

@@ -6,6 +6,7 @@ None is a tweet of anybody's, none is about a real person, and none is a templat
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Final
 
 CRUEL: Final[dict[str, tuple[str, ...]]] = {
@@ -228,3 +229,13 @@ NOT_CRUEL: Final[dict[str, tuple[str, ...]]] = {
         "shut the front door, they're making a sequel?!",
     ),
 }
+
+
+def cruel() -> list[str]:
+    """All the cruel sentences."""
+    return list(chain.from_iterable(CRUEL.values()))
+
+
+def not_cruel() -> list[str]:
+    """All the harmless ones."""
+    return list(chain.from_iterable(NOT_CRUEL.values()))

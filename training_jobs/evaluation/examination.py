@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,7 +24,6 @@ from training_jobs.evaluation.findings import (
     KindOfSentence,
     OutOfDomain,
     Point,
-    Shares,
 )
 from training_jobs.evaluation.judge import Judge, Judged
 from training_jobs.measures import CALIBRATION_BINS, columns_of, measure
@@ -84,8 +83,8 @@ def examine(exam: Exam, foreign: ForeignTweets | None, progress: Progress) -> Fi
         neutral=judge([text for text, _ in identity.harmless()]).shares(),
         plain_attacks=judge([text for text, _ in identity.attacks()]).shares(),
         people=about_people(judge),
-        cruel=_of_all(judge, cruelty.CRUEL),
-        not_cruel=_of_all(judge, cruelty.NOT_CRUEL),
+        cruel=judge(cruelty.cruel()).shares(),
+        not_cruel=judge(cruelty.not_cruel()).shares(),
         behaviours=behaviour,
         out_of_domain=_out_of_domain(judge, foreign) if foreign else None,
     )
@@ -157,10 +156,6 @@ def about_people(judge: Judge) -> list[KindOfSentence]:
         for attack, kinds in ((True, cruelty.CRUEL), (False, cruelty.NOT_CRUEL))
         for kind, texts in kinds.items()
     ]
-
-
-def _of_all(judge: Judge, kinds: Mapping[str, Sequence[str]]) -> Shares:
-    return judge([text for texts in kinds.values() for text in texts]).shares()
 
 
 def _under_attack(

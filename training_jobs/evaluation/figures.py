@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -55,8 +54,7 @@ def about_groups(model: Scores, thresholds: Thresholds) -> dict[str, float]:
 
 def about_people(model: Scores, thresholds: Thresholds) -> dict[str, float]:
     """The same shares of sentences to and about single people: harmless ones, and cruel ones."""
-    kinds = {"harmless": cruelty.NOT_CRUEL, "cruel": cruelty.CRUEL}
-    return _rates(model, thresholds, {name: list(chain.from_iterable(of.values())) for name, of in kinds.items()})
+    return _rates(model, thresholds, {"harmless": cruelty.not_cruel(), "cruel": cruelty.cruel()})
 
 
 def _rates(model: Scores, thresholds: Thresholds, sentences: Mapping[str, Sequence[str]]) -> dict[str, float]:
