@@ -1,6 +1,6 @@
 """The arrays of an artefact: how they are packed, and what shapes they must have.
 
-An archive of plain numbers (``.npz``), read without pickle.
+They lie in an archive of plain numbers (``.npz``), which is read without pickle.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def vocabulary_of(arrays: Arrays, manifest: Manifest) -> Vocabulary:
     """The words that the normaliser knows.
 
     Raises:
-        BadArtefactError: the words are unreadable, or not as many as their counts.
+        BadArtefactError: the words are unreadable, empty, or not as many as their counts.
     """
     try:
         joined = np.asarray(arrays["vocabulary"], np.uint8).tobytes().decode()

@@ -72,7 +72,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         code_version: of the code that wrote the artefact.
         created_at: UTC, ISO 8601.
         recalibrated: how it was adapted to a deployment's own labels, if it was.
-        arrays_sha256: digest of ``model.npz``; set by :meth:`Model.save`.
+        arrays_sha256: digest of ``model.npz``; set by ``moderation.model.Model.save``.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Final
 
 from moderation.signs import UNREADABLE, readings
-from moderation.spelling import close, deletions, scramble, skeleton, sound, without_vowels
+from moderation.spelling import RUN, close, deletions, scramble, skeleton, sound, without_vowels
 from moderation.vocabulary import Vocabulary
 
 _MASK: Final = re.compile(r"[*#_\-.%?@$!&^+~=]")
@@ -24,7 +24,6 @@ _HASHTAG: Final = re.compile(r"#[a-z]{5,}")
 _EDGES: Final = re.compile(r"^[*#_\-.%?@$!&^+~=]+|[*#_\-.%?@$!&^+~=]+$")
 _LETTER: Final = re.compile(r"[^\W\d_]")
 _AMOUNT: Final = re.compile(r"\W*\d[\d,.]*[a-z]{1,2}\W*|[a-z]{1,3}\d+")
-_RUN: Final = re.compile(r"(.)\1+")
 _LONG_RUN: Final = re.compile(r"(.)\1{2,}")
 _JOINED_COST: Final = 9.0
 """What may be paid, in nats, to read a word as several, beside one nat for each of its letters."""
@@ -211,7 +210,7 @@ class Repairs:
 
     def _squeeze(self, word: str) -> str:
         """The word with runs of a letter shortened, as few as give a known word; runs of three at least to two."""
-        if not _RUN.search(word):
+        if not RUN.search(word):
             return word
         twice = _LONG_RUN.sub(r"\1\1", word)
         return next(filter(self._counts.__contains__, _squeezed(word, twice)), twice)
@@ -266,11 +265,11 @@ def _squeezed(word: str, twice: str) -> Iterator[str]:
     if twice != word:
         yield _LONG_RUN.sub(r"\1", word)
     yield from _one_run_kept(word)
-    yield _RUN.sub(r"\1", word)
+    yield RUN.sub(r"\1", word)
 
 
 def _one_run_kept(word: str) -> Iterator[str]:
     """The word with every run of a letter shortened to one, but one run, which keeps two."""
-    runs = list(_RUN.finditer(word))
+    runs = list(RUN.finditer(word))
     for kept in runs[:4] if len(runs) > 1 else ():  # of a single run, two are what has been tried
-        yield _RUN.sub(r"\1", word[: kept.start()]) + kept.group(1) * 2 + _RUN.sub(r"\1", word[kept.end() :])
+        yield RUN.sub(r"\1", word[: kept.start()]) + kept.group(1) * 2 + RUN.sub(r"\1", word[kept.end() :])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_RUN: Final = re.compile(r"(.)\1+")
+RUN: Final = re.compile(r"(.)\1+")
+"""A letter twice or more in a row."""
+
 _LETTER_SOUNDS: Final = str.maketrans({"x": "ks", "c": "k", "q": "k", "z": "s", "j": "g", "y": "i"})
 
 
@@ -17,7 +19,7 @@ def deletions(word: str) -> list[str]:
 def skeleton(word: str) -> str:
     """The first letter and the consonants after it, doubled ones once."""
     consonants = without_vowels(word[1:])
-    return word[0] + (_RUN.sub(r"\1", consonants) if _RUN.search(consonants) else consonants)
+    return word[0] + (RUN.sub(r"\1", consonants) if RUN.search(consonants) else consonants)
 
 
 def scramble(word: str) -> tuple[str, str, str]:
@@ -31,7 +33,7 @@ def sound(word: str) -> str:
         word = word.replace("ph", "f").replace("gh", "g")
     word = word.replace("kn", "n").replace("wr", "r").replace("ck", "k").replace("sch", "sk").replace("qu", "kw")
     word = word.translate(_LETTER_SOUNDS).replace("ee", "i").replace("ea", "i").replace("oo", "u").replace("ou", "u")
-    return _RUN.sub(r"\1", word) if _RUN.search(word) else word
+    return RUN.sub(r"\1", word) if RUN.search(word) else word
 
 
 def without_vowels(word: str) -> str:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from moderation.labels import HARMLESS, LABELS, Label
 from moderation.lexicon import kinds_of, names
@@ -65,10 +66,18 @@ def test_another_name_for_a_user_or_a_link_changes_nothing(model: Model) -> None
 
 
 def test_insults_raise_the_probability_of_harm(model: Model) -> None:
-    text = "my weekend today about the film"
-    harm = 1 - model.score([text, f"{text} you stupid worthless loser"])[:, _HARMLESS_COLUMN]
-    odds = harm / (1 - harm)  # not the difference: the words around are those of harmless tweets, and count, too
+    harm = _before_and_after_an_insult(model, "my weekend today about the")
+    assert harm[1] > harm[0] + 0.3
+
+
+def test_insults_raise_it_among_harmless_words_too(model: Model) -> None:
+    harm = _before_and_after_an_insult(model, "my weekend today about the film")
+    odds = harm / (1 - harm)  # not the difference: words that only harmless tweets have weigh against it
     assert odds[1] > 1_000 * odds[0]
+
+
+def _before_and_after_an_insult(model: Model, text: str) -> NDArray[np.float64]:
+    return np.asarray(1 - model.score([text, f"{text} you stupid worthless loser"])[:, _HARMLESS_COLUMN])
 
 
 def test_augmentation_and_tests_share_no_term_and_no_template() -> None:

@@ -1,4 +1,4 @@
-"""Everyday cruelty to one person, most of it without a bad word, and harmless sentences on the same subjects.
+"""Everyday cruelty to one person, more than half of it without a bad word, and harmless sentences on the same subjects.
 
 None is a tweet of anybody's, none is about a real person, and none is a template that training makes tweets from
 (``training_jobs.fitting.augmentation``), whose authors have not seen these; a test compares them.
