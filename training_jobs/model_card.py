@@ -137,14 +137,14 @@ def _thresholds(manifest: Manifest) -> str:
 
 
 def _gate(evaluation: Evaluation) -> str:
-    """The checks; floors in one line, and all of it late in the card, as a registry cuts long descriptions off."""
+    """The checks, late in the card, as a registry cuts long descriptions off.
+
+    Floors are only counted: the figures that they are held against stand above.
+    """
     lines = [f"- {check.name}: {check.detail}" for check in evaluation.checks if not check.name.startswith("floor ")]
-    floors = "; ".join(
-        check.detail.replace(", at least ", " \u2265 ").replace(", at most ", " \u2264 ")
-        for check in evaluation.checks
-        if check.name.startswith("floor ") and not check.name.startswith("floor f1/")
-    )
-    return "\n".join(["## Gate", *lines, f"- floors, but those of each class: {floors}"])
+    floors = [check for check in evaluation.checks if check.name.startswith("floor ")]
+    kept = sum(check.passed for check in floors)
+    return "\n".join(["## Gate", *lines, f"- floors: {kept} of {len(floors)} kept, see `training_jobs/floors.py`"])
 
 
 def _baseline(beside: BesideBaseline) -> str:
@@ -185,7 +185,8 @@ def _behaviour(behaviour: Behaviour) -> str:
         f"{robustness.mean_other_attack:.3f} on average under others, least under `{worst}` "
         f"({robustness.attacks[worst]:.3f}). Of harmless sentences about groups {groups.harmless_flagged:.1%} are "
         f"flagged, {groups.harmless_caught - groups.harmless_flagged:.1%} referred; of attacks on them "
-        f"{groups.attack_caught:.1%} are either. Of cruelty to one person {people.cruel_caught:.1%}. "
+        f"{groups.attack_caught:.1%} are either. Of cruelty to one person {people.cruel_caught:.1%} is flagged or "
+        f"referred; of harmless sentences on the same subjects {people.harmless_flagged:.1%} are flagged. "
         f"One core scores {behaviour.tweets_per_second:,.0f} tweets a second."
     )
 
@@ -195,6 +196,6 @@ def _decisions(shares: DecisionShares) -> str:
         f"In plain words, on these rows: of 100 harmless tweets {100 * shares.harmless_flagged:.1f} are flagged and "
         f"{100 * shares.harmless_referred:.1f} referred to a person; of 100 harmful ones "
         f"{100 * shares.harmful_flagged:.1f} are flagged, {100 * shares.harmful_referred:.1f} referred, and "
-        f"{100 * shares.harmful_passed:.1f} pass unseen. Where fewer tweets are harmful, most of those "
-        "referred will be harmless."
+        f"{100 * shares.harmful_passed:.1f} pass unseen. On a stream with fewer harmful tweets than these rows hold, "
+        "most of what is referred will be harmless."
     )
