@@ -53,6 +53,7 @@ def model_card(
         _PURPOSE,
         _data(summary),
         _recipe(record, manifest),
+        _origin(manifest, environment),
         _figures(evaluation.measures) if evaluation.measures else "",
         _baseline(evaluation.baseline) if evaluation.baseline else "",
         _doubt(evaluation.measures, evaluation.conformal) if evaluation.measures else "",
@@ -61,7 +62,6 @@ def model_card(
         _decisions(evaluation.behaviour.decisions) if evaluation.behaviour else "",
         _LIMITS,
         _gate(evaluation),
-        _origin(manifest, environment),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
